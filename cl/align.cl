@@ -16,27 +16,26 @@
 // lint: -DVW=16 -DWG=1 -DELCL_STATE_F16
 // lint: -DVW=4 -DWG=64 -DELCL_STATE_BF16
 // lint: -DVW=4 -DWG=64 -DELCL_STATE_F16 -DELCL_ACT_F16
+// lint: -DVW=16 -DWG=1 -DELCL_STATE_INT4
+// lint: -DVW=4 -DWG=64 -DELCL_STATE_INT8 -DELCL_ACT_F16
 
 /* Where a work-group's row lies. */
 struct align_row {
     __global float *mean, *scores; /* [keys] */
-    __global const state_t *k;     /* of key 0 and head 0 */
     size_t row;                    /* of the queries */
-    int keys;                      /* 0: there is nothing to do */
+    int first, keys;               /* cache rows; 0 keys: there is nothing to do */
 };
 
-static inline struct align_row align_row(__global float *means, __global const state_t *k,
-                                         __global const int *step, ulong groups_at, int first_row,
-                                         int n_rows, int ld, int k_ld)
+static inline struct align_row align_row(__global float *means, __global const int *step,
+                                         ulong groups_at, int first_row, int n_rows, int ld)
 {
     __global const struct elcl_row_group *group =
         (__global const struct elcl_row_group *)(step + groups_at) + get_group_id(1);
     const int at = group->row + (int)get_group_id(0) - first_row;
     const bool idle = (int)get_group_id(0) >= group->n_rows || at < 0 || at >= n_rows;
     const size_t row = idle ? 0 : at;
-    return (struct align_row){means + row * ld, means + (n_rows + row) * ld,
-                              k + (size_t)group->start * k_ld, row + first_row,
-                              idle ? 0 : group->n_shared};
+    return (struct align_row){means + row * ld, means + (n_rows + row) * ld, row + first_row,
+                              group->start, idle ? 0 : group->n_shared};
 }
 
 /* Turns the scores of a head into probabilities and adds `share` of them to the means. `largest` is
@@ -63,26 +62,30 @@ static inline void align_add(const struct align_row *row, float largest, float s
 #define PLANES_VEC(q) LOADV(q)
 #endif
 
-static inline float align_dot_el(__global const plane_t *q, ulong q_low, __global const state_t *k,
-                                 int width)
+static inline float align_dot_el(__global const plane_t *q, ulong q_low, state_row k, int width)
 {
-    const int whole = width / VW * VW;
     floatv sum_v = (floatv)(0.0f);
     float sum = 0.0f;
-    for (int d = 0; d < whole; d += VW)
-        sum_v = ELCL_MAC(PLANES_VEC(q + d), STATE_VEC(k + d), sum_v);
-    for (int d = whole; d < width; d++)
-        sum = ELCL_MAC(PLANES_GET(q, d), STATE_GET(k, d), sum);
+    for (int i = 0; i < STATE_GROUPS(width); i++) {
+        const int end = STATE_GROUP_END(i, width);
+        int d = i * STATE_GROUP;
+        const float2 group = state_group(k, d);
+        for (; d + VW <= end; d += VW)
+            sum_v = ELCL_MAC(PLANES_VEC(q + d), state_widen_v(k, d, group), sum_v);
+        for (; d < end; d++)
+            sum = ELCL_MAC(PLANES_GET(q, d), state_widen(k, d, group), sum);
+    }
     return sum + SUMV(sum_v);
 }
 
 /* Runs a row of either kernel; `dot` is the product with a key. */
 #define ALIGN_HEADS(dot)                                                                           \
     for (int h = 0; h < n_heads; h++) {                                                            \
+        const struct state_place keys =                                                            \
+            state_place(k, k_ld, width, k_at + (first_head + h) * k_head);                         \
         float largest = ELCL_NEG_MAX;                                                              \
         for (int j = get_local_id(0); j < row.keys; j += WG) {                                     \
-            __global const state_t *key =                                                          \
-                row.k + (size_t)j * k_ld + (size_t)(first_head + h) * k_head;                      \
+            const state_row key = state_at(keys, row.first + j);                                   \
             row.scores[j] = scale * dot;                                                           \
             largest = fmax(largest, row.scores[j]);                                                \
         }                                                                                          \
@@ -97,8 +100,7 @@ __kernel void align_el(__global float *means,     /* [2, n_rows, ld]: the second
                        int q_ld, int k_ld, int k_at, int k_head, int width, int first_head,
                        int n_heads, float scale, ulong q_low, __local float *scratch)
 {
-    const struct align_row row =
-        align_row(means, k + k_at, step, groups_at, first_row, n_rows, ld, k_ld);
+    const struct align_row row = align_row(means, step, groups_at, first_row, n_rows, ld);
     q += row.row * q_ld + first_head * width;
     ALIGN_HEADS(align_dot_el(q, q_low, key, width))
 }
@@ -110,8 +112,7 @@ __kernel void align_mha(__global float *means,     /* [2, n_rows, ld] */
                         int ld, int q_ld, int k_ld, int k_at, int k_head, int width, int first_head,
                         int n_heads, float scale, __local float *scratch)
 {
-    const struct align_row row =
-        align_row(means, k + k_at, step, groups_at, first_row, n_rows, ld, k_ld);
+    const struct align_row row = align_row(means, step, groups_at, first_row, n_rows, ld);
     q += row.row * q_ld + first_head * width;
     ALIGN_HEADS(act_dot_state(q, key, width))
 }

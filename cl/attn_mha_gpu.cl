@@ -17,9 +17,13 @@
 // lint: -DVW=4 -DWG=64
 // lint: -DVW=4 -DWG=64 -DELCL_STATE_F16
 // lint: -DVW=4 -DWG=64 -DELCL_STATE_BF16 -DELCL_ACT_BF16
+// lint: -DVW=4 -DWG=64 -DELCL_STATE_INT8
 
 #define MHA_BLOCK 64
 
+#ifdef STATE_NARROW /* its elements share groups: scatter stores them */
+#define mha_store_own(kv, own, j, dh, kv_ld, k_at, v_at)
+#else
 /* Stores what a row's own key and value of a head have, from `own` on, in row j of kv, which begins
  * at the head. A barrier for global memory must follow. */
 static inline void mha_store_own(__global state_t *kv, __global const act_t *own, size_t j, int dh,
@@ -31,6 +35,7 @@ static inline void mha_store_own(__global state_t *kv, __global const act_t *own
         STATE_PUT(kv, v_at + d, ACT_GET(own, v_at - k_at + d));
     }
 }
+#endif
 
 __kernel void attn_mha(__global act_t *o,       /* [R, H Dh] */
                        __global const act_t *q, /* [R, q_ld] */
@@ -56,10 +61,12 @@ __kernel void attn_mha(__global act_t *o,       /* [R, H Dh] */
     lineage += (size_t)group->lineage_row * lineage_ld;
     q += r * q_ld + h * dh;
     o += (r * get_num_groups(0) + h) * dh;
-    kv += h * dh;
+    const struct state_place k = state_place(kv, kv_ld, dh, k_at + h * dh);
+    const struct state_place v = state_place(kv, kv_ld, dh, v_at + h * dh);
     float largest = ELCL_NEG_MAX, sum = 0.0f;
     if (own_at && keys)
-        mha_store_own(kv, q + own_at, key_row(group, lineage, keys - 1), dh, kv_ld, k_at, v_at);
+        mha_store_own(kv + h * dh, q + own_at, key_row(group, lineage, keys - 1), dh, kv_ld, k_at,
+                      v_at);
     for (int d = lid; d < dh; d += WG)
         sums[d] = 0.0f;
     GROUP_BARRIER();
@@ -67,8 +74,8 @@ __kernel void attn_mha(__global act_t *o,       /* [R, H Dh] */
         const int n = min(MHA_BLOCK, keys - s0);
         float block_largest = ELCL_NEG_MAX;
         for (int s = lid; s < n; s += WG) {
-            const size_t j = key_row(group, lineage, s0 + s);
-            p[s] = scale * act_dot_state(q, kv + j * kv_ld + k_at, dh);
+            const state_row key = state_at(k, key_row(group, lineage, s0 + s));
+            p[s] = scale * act_dot_state(q, key, dh);
             if (max_distance)
                 p[s] += bias[bias_at(s0 + s - position, max_distance)];
             block_largest = fmax(block_largest, p[s]);
@@ -86,8 +93,8 @@ __kernel void attn_mha(__global act_t *o,       /* [R, H Dh] */
         for (int d = lid; d < dh; d += WG) {
             float acc = sums[d] * shrink;
             for (int s = 0; s < n; s++) {
-                const size_t j = key_row(group, lineage, s0 + s);
-                acc = ELCL_MAC(p[s], STATE_GET(kv, j * kv_ld + v_at + d), acc);
+                const state_row value = state_at(v, key_row(group, lineage, s0 + s));
+                acc = ELCL_MAC(p[s], state_get(value, d), acc);
             }
             sums[d] = acc;
         }

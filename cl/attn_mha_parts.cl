@@ -27,11 +27,13 @@
 // lint: -DVW=4 -DWG=64
 // lint: -DVW=4 -DWG=64 -DELCL_STATE_F16
 // lint: -DVW=4 -DWG=64 -DELCL_STATE_BF16 -DELCL_ACT_BF16
+// lint: -DVW=4 -DWG=64 -DELCL_STATE_INT8 -DELCL_ACT_F16
 
 #define MHA_KEYS ELCL_MHA_KEYS
 #define MHA_MAX_ROWS 8
-/* Rows whose sums are in local memory at once. */
-#define MHA_TURN(max_rows) ((max_rows) > 1 ? (max_rows) / 2 : 1)
+/* Rows whose sums are in local memory at once: the memory holds 8 floats of each for every row. */
+#define MHA_TURNS (MHA_CHUNK > 8 ? 4 : 2)
+#define MHA_TURN(max_rows) ((max_rows) > 1 ? (max_rows) / MHA_TURNS : 1)
 
 /* A chunk as floats, in MHA_HALVES vectors of four. */
 #if defined(ELCL_STATE_F16)
@@ -49,6 +51,13 @@ TILE_INLINE mha_chunk mha_widen(uint4 bits)
     const float4 even = as_float4(bits << 16), odd = as_float4(bits & 0xffff0000u);
     return (float8)(even.x, odd.x, even.y, odd.y, even.z, odd.z, even.w, odd.w);
 }
+#elif defined(STATE_NARROW)
+#define MHA_HALVES 4
+typedef float16 mha_chunk;
+TILE_INLINE mha_chunk mha_integers(uint4 bits)
+{
+    return convert_float16(as_uchar16(bits));
+}
 #else
 #define MHA_HALVES 1
 typedef float4 mha_chunk;
@@ -60,7 +69,10 @@ typedef float4 mha_chunk;
  * against bank conflicts. */
 TILE_INLINE mha_chunk mha_get(__local const float4 *a, int n, int lanes, int lane)
 {
-#if MHA_HALVES == 2
+#if MHA_HALVES == 4
+    return (float16)(a[4 * n * lanes + lane], a[(4 * n + 1) * lanes + lane],
+                     a[(4 * n + 2) * lanes + lane], a[(4 * n + 3) * lanes + lane]);
+#elif MHA_HALVES == 2
     return (float8)(a[2 * n * lanes + lane], a[(2 * n + 1) * lanes + lane]);
 #else
     return a[n * lanes + lane];
@@ -68,7 +80,12 @@ TILE_INLINE mha_chunk mha_get(__local const float4 *a, int n, int lanes, int lan
 }
 TILE_INLINE void mha_put(__local float4 *a, int n, int lanes, int lane, mha_chunk v)
 {
-#if MHA_HALVES == 2
+#if MHA_HALVES == 4
+    a[4 * n * lanes + lane] = v.lo.lo;
+    a[(4 * n + 1) * lanes + lane] = v.lo.hi;
+    a[(4 * n + 2) * lanes + lane] = v.hi.lo;
+    a[(4 * n + 3) * lanes + lane] = v.hi.hi;
+#elif MHA_HALVES == 2
     a[2 * n * lanes + lane] = v.lo;
     a[(2 * n + 1) * lanes + lane] = v.hi;
 #else
@@ -90,7 +107,10 @@ TILE_INLINE float mha_dot4(float4 a, float4 b, float sum)
 }
 TILE_INLINE float mha_dot(mha_chunk a, mha_chunk b, float sum)
 {
-#if MHA_HALVES == 2
+#if MHA_HALVES == 4
+    sum = mha_dot4(a.lo.hi, b.lo.hi, mha_dot4(a.lo.lo, b.lo.lo, sum));
+    return mha_dot4(a.hi.hi, b.hi.hi, mha_dot4(a.hi.lo, b.hi.lo, sum));
+#elif MHA_HALVES == 2
     return mha_dot4(a.hi, b.hi, mha_dot4(a.lo, b.lo, sum));
 #else
     return mha_dot4(a, b, sum);
@@ -113,33 +133,60 @@ struct mha_local {
     __local float4 *q;      /* mha_put() [max_rows][chunks] */
     __local float *largest; /* [WG], of row item % max_rows */
     __local float *sum;     /* [WG / lanes][rows of mha_finish()] */
-    __local long *row;      /* [ELCL_MHA_PART]: where a key begins; up to a whole block the last */
+    __local long *row;      /* [ELCL_MHA_PART]: of keys, as state_offset() wants them; up to a whole
+                               block the last */
 };
 
-/* The item's chunk of MHA_KEYS keys from s on, as bits. */
-TILE_INLINE void mha_read(uint4 *bits, const struct mha_task *t, __global const state_t *kv,
-                          __local const long *row, int s, int chunk)
+/* The item's chunk of MHA_KEYS keys, as bits, and of narrow state their groups. */
+struct mha_bits {
+    uint4 chunk[MHA_KEYS];
+#ifdef STATE_NARROW
+    uint group[MHA_KEYS];
+#endif
+};
+
+/* Reads it for the keys from s on. */
+TILE_INLINE struct mha_bits mha_read(const struct mha_task *t, struct state_place kv,
+                                     __local const long *row, int s, int chunk)
 {
-    kv += min(chunk, t->chunks - 1) * MHA_CHUNK;
-    bits[0] = *(__global const uint4 *)(kv + row[s]);
-    bits[1] = *(__global const uint4 *)(kv + row[s + 1]);
-    bits[2] = *(__global const uint4 *)(kv + row[s + 2]);
-    bits[3] = *(__global const uint4 *)(kv + row[s + 3]);
+    const int d = min(chunk, t->chunks - 1) * MHA_CHUNK;
+    struct mha_bits bits;
+#pragma unroll
+    for (int i = 0; i < MHA_KEYS; i++) {
+        const state_row from = state_offset(kv, row[s + i]);
+#ifdef STATE_NARROW
+        bits.chunk[i] = *(__global const uint4 *)(from.values + d);
+        bits.group[i] = from.groups[d / STATE_GROUP];
+#else
+        bits.chunk[i] = *(__global const uint4 *)(from + d);
+#endif
+    }
+    return bits;
+}
+
+/* Key i as floats. */
+TILE_INLINE mha_chunk mha_key(const struct mha_bits *bits, int i)
+{
+#ifdef STATE_NARROW
+    const float2 group = vload_half2(0, (const half *)&bits->group[i]);
+    return ELCL_MAC((mha_chunk)(group.x), mha_integers(bits->chunk[i]), (mha_chunk)(group.y));
+#else
+    return mha_widen(bits->chunk[i]);
+#endif
 }
 
 /* The item's part of the scores of a block of keys from s0 on. */
 TILE_INLINE void mha_partial_scores(const struct mha_task *t, const struct mha_local *l,
-                                    __global const state_t *k, int s0, int ld)
+                                    struct state_place k, int s0, int ld)
 {
     const int s = t->slot * MHA_KEYS;
     for (int first = 0; first < t->chunks; first += t->lanes) {
         const int chunk = first + t->lane;
-        uint4 bits[MHA_KEYS];
+        const struct mha_bits bits = mha_read(t, k, l->row, s0 + s, chunk);
         mha_chunk key[MHA_KEYS];
-        mha_read(bits, t, k, l->row, s0 + s, chunk);
 #pragma unroll
         for (int i = 0; i < MHA_KEYS; i++)
-            key[i] = mha_widen(bits[i]);
+            key[i] = mha_key(&bits, i);
         for (int r = 0; r < t->rows; r++) {
             __local float4 *to =
                 (__local float4 *)(l->work + r * ELCL_MHA_ROW_LD(WG, t->lanes, t->max_rows) +
@@ -158,7 +205,7 @@ TILE_INLINE void mha_partial_scores(const struct mha_task *t, const struct mha_l
 /* Scores of all keys, and the largest of what the item sees of row item % max_rows. `bias` is the
  * head's, and the first key lies `distance` after the row's position. */
 TILE_INLINE void mha_scores(const struct mha_task *t, const struct mha_local *l,
-                            __global const state_t *k, float scale, __global const float *bias,
+                            struct state_place k, float scale, __global const float *bias,
                             int max_distance, int distance)
 {
     const int item = get_local_id(0), row = item % t->max_rows, ld = ELCL_MHA_LD(WG, t->lanes);
@@ -207,7 +254,7 @@ TILE_INLINE void mha_add(struct mha_sums *sums, int r, float p, mha_chunk value)
 }
 
 TILE_INLINE void mha_values(struct mha_sums *sums, const struct mha_task *t,
-                            const struct mha_local *l, __global const state_t *v, int chunk)
+                            const struct mha_local *l, struct state_place v, int chunk)
 {
 #pragma unroll
     for (int r = 0; r < MHA_MAX_ROWS; r++) {
@@ -215,11 +262,10 @@ TILE_INLINE void mha_values(struct mha_sums *sums, const struct mha_task *t,
         sums->all[r] = 0.0f;
     }
     for (int s = t->slot * MHA_KEYS; s < t->n; s += t->block) {
-        uint4 bits[MHA_KEYS];
-        mha_read(bits, t, v, l->row, s, chunk);
+        const struct mha_bits bits = mha_read(t, v, l->row, s, chunk);
 #pragma unroll
         for (int i = 0; i < MHA_KEYS; i++) {
-            const mha_chunk value = mha_widen(bits[i]);
+            const mha_chunk value = mha_key(&bits, i);
             if (t->max_rows == 1) {
                 mha_add(sums, 0, l->p[s + i], value);
                 continue;
@@ -286,7 +332,7 @@ TILE_INLINE void mha_finish(const struct mha_sums *sums, const struct mha_task *
 
 /* After mha_scores(): probabilities, then the sums. */
 TILE_INLINE void mha_contexts(const struct mha_task *t, const struct mha_local *l,
-                              __global const state_t *v, const struct mha_result *to)
+                              struct state_place v, const struct mha_result *to)
 {
     const int item = get_local_id(0);
     const float largest = mha_largest(t, l->largest);
@@ -300,9 +346,16 @@ TILE_INLINE void mha_contexts(const struct mha_task *t, const struct mha_local *
     for (int first = 0; first < t->chunks; first += t->lanes) {
         struct mha_sums sums;
         mha_values(&sums, t, l, v, first + t->lane);
-        mha_finish(&sums, t, l, first, 0, MHA_TURN(t->max_rows), to);
+        const int turn = MHA_TURN(t->max_rows);
+        mha_finish(&sums, t, l, first, 0, turn, to);
         if (t->max_rows > 1)
-            mha_finish(&sums, t, l, first, MHA_TURN(t->max_rows), MHA_TURN(t->max_rows), to);
+            mha_finish(&sums, t, l, first, turn, turn, to);
+#if MHA_TURNS == 4
+        if (t->max_rows > 1) {
+            mha_finish(&sums, t, l, first, 2 * turn, turn, to);
+            mha_finish(&sums, t, l, first, 3 * turn, turn, to);
+        }
+#endif
     }
 }
 
@@ -312,7 +365,7 @@ TILE_INLINE struct mha_local mha_carve(__local float4 *memory, int max_rows, int
     l.q = memory;
     l.row = (__local long *)(l.q + max_rows * chunks * MHA_HALVES);
     l.work = (__local float *)(l.row + ELCL_MHA_PART);
-    l.p = l.work + ELCL_MHA_WORK(WG, lanes, max_rows);
+    l.p = l.work + ELCL_MHA_WORK(WG, lanes, max_rows, MHA_CHUNK);
     l.largest = l.p + ELCL_MHA_PART * max_rows;
     l.sum = l.largest + WG;
     return l;
@@ -322,14 +375,14 @@ TILE_INLINE struct mha_local mha_carve(__local float4 *memory, int max_rows, int
 TILE_INLINE void mha_fetch(const struct mha_task *t, const struct mha_local *l,
                            __global const act_t *q, int q_ld,
                            __global const struct elcl_row_group *group,
-                           __global const int *lineage, int first, int kv_ld)
+                           __global const int *lineage, int first, size_t ld)
 {
     for (int at = get_local_id(0); at < t->rows * t->dh; at += WG) {
         const int r = at / t->dh, d = at % t->dh;
         ((__local float *)l->q)[mha_at(r, t->chunks, d)] = ACT_GET(q, (size_t)r * q_ld + d);
     }
     for (int s = get_local_id(0); s < (t->n + t->block - 1) / t->block * t->block; s += WG)
-        l->row[s] = (long)key_row(group, lineage, first + min(s, t->n - 1)) * kv_ld;
+        l->row[s] = key_row(group, lineage, first + min(s, t->n - 1)) * (long)ld;
     barrier(CLK_LOCAL_MEM_FENCE | CLK_GLOBAL_MEM_FENCE); /* global: mha_store_own() */
 }
 
@@ -368,12 +421,14 @@ TILE_INLINE void mha_group(int max_rows, __global act_t *o, __global const act_t
         distance -= step[rows_at + (r + item % max_rows) * ELCL_ROW_INTS + ELCL_ROW_POSITION];
     lineage += (size_t)group->lineage_row * lineage_ld;
     q += r * q_ld + h * dh;
-    kv += h * dh;
+    const struct state_place k = state_place(kv, kv_ld, dh, k_at + h * dh);
+    const struct state_place v = state_place(kv, kv_ld, dh, v_at + h * dh);
     if (max_rows == 1 && own_at && t.n > 0 && first + t.n == keys)
-        mha_store_own(kv, q + own_at, key_row(group, lineage, keys - 1), dh, kv_ld, k_at, v_at);
-    mha_fetch(&t, &l, q, q_ld, group, lineage, first, kv_ld);
-    mha_scores(&t, &l, kv + k_at, scale, bias + h * BIAS_ROW(max_distance), max_distance, distance);
-    mha_contexts(&t, &l, kv + v_at, &to);
+        mha_store_own(kv + h * dh, q + own_at, key_row(group, lineage, keys - 1), dh, kv_ld, k_at,
+                      v_at);
+    mha_fetch(&t, &l, q, q_ld, group, lineage, first, k.ld);
+    mha_scores(&t, &l, k, scale, bias + h * BIAS_ROW(max_distance), max_distance, distance);
+    mha_contexts(&t, &l, v, &to);
 }
 
 #define MHA_KERNEL(NAME, MAX_ROWS)                                                                 \

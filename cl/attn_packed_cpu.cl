@@ -20,6 +20,7 @@
  */
 // lint: -DVW=8 -DWG=1 -DGEMM_ROWS=6
 // lint: -DVW=16 -DWG=1 -DGEMM_ROWS=12 -DELCL_STATE_F16
+// lint: -DVW=16 -DWG=1 -DGEMM_ROWS=12 -DELCL_STATE_INT8
 
 #ifndef GEMM_ROWS
 #define GEMM_ROWS 6
@@ -50,18 +51,19 @@ static inline int round_up(int n, int to)
     return (n + to - 1) / to * to;
 }
 
-/* pack[s][d] = from[s][d] for s < n, d < n_d; zeros for d up to a multiple of 2 VW, and for s up to
- * one of GEMM_ROWS. */
-static inline void pack_block(float *pack, __global const state_t *from, int n, int n_d, int kv_ld)
+/* pack[s][d] = element d0 + d of row s0 + s of `from` for s < n, d < n_d; zeros for d up to a
+ * multiple of 2 VW, and for s up to one of GEMM_ROWS. */
+static inline void pack_block(float *pack, struct state_place from, size_t s0, int n, int d0,
+                              int n_d)
 {
     const int whole = n_d / VW * VW, end = round_up(n_d, 2 * VW);
     for (int s = 0; s < n; s++) {
-        __global const state_t *row = from + (size_t)s * kv_ld;
+        const state_row row = state_at(from, s0 + s);
         float *to = pack + s * PACKED_D;
         for (int d = 0; d < whole; d += VW)
-            STOREV(STATE_VEC(row + d), to + d);
+            STOREV(state_vec(row, d0 + d), to + d);
         for (int d = whole; d < end; d++)
-            to[d] = d < n_d ? STATE_GET(row, d) : 0.0f;
+            to[d] = d < n_d ? state_get(row, d0 + d) : 0.0f;
     }
     for (int s = n; s % GEMM_ROWS; s++)
         for (int d = 0; d < end; d++)
@@ -184,10 +186,10 @@ static inline void packed_softmax(struct packed_rows *t, int padded, int s0, int
     }
 }
 
-/* All keys of `rows` rows of one sentence. */
+/* All keys of `rows` rows of one sentence, whose first key is in cache row `start`. */
 static inline void packed_run(struct packed_rows *t, int rows, __global float *o, size_t o_ld,
-                              __global const float *q, int q_ld, __global const state_t *k,
-                              __global const state_t *v, int kv_ld, int dh, float scale,
+                              __global const float *q, int q_ld, struct state_place k,
+                              struct state_place v, size_t start, int dh, float scale,
                               __global const float *bias, int max_distance)
 {
     const int padded = round_up(rows, 2 * VW);
@@ -205,14 +207,14 @@ static inline void packed_run(struct packed_rows *t, int rows, __global float *o
             const int n_d = min(PACKED_D, dh - d);
             if (s0 == 0 || dh > PACKED_D)
                 pack_queries(t->q, q + d, q_ld, scale, rows, padded, n_d);
-            pack_block(t->pack, k + (size_t)s0 * kv_ld + d, n, n_d, kv_ld);
+            pack_block(t->pack, k, start + s0, n, d, n_d);
             for (int j = 0; j < n; j += GEMM_ROWS)
                 packed_scores(t->p + j, t->pack + j * PACKED_D, t->q, padded, n_d, d == 0);
         }
         packed_softmax(t, padded, s0, n, bias, max_distance);
         for (int d = 0; d < dh; d += PACKED_D) {
             const int n_d = min(PACKED_D, dh - d);
-            pack_block(t->pack, v + (size_t)s0 * kv_ld + d, n, n_d, kv_ld);
+            pack_block(t->pack, v, start + s0, n, d, n_d);
             for (int i = 0; i < rows; i += GEMM_ROWS)
                 packed_sums(min(rows - i, GEMM_ROWS), o + i * o_ld + d, o_ld, t->p, i, t->shrink,
                             t->pack, n, n_d, s0 == 0);
@@ -241,7 +243,8 @@ __kernel void attn_packed(__global float *o,                         /* [R, H Dh
     int r = get_global_id(1) * ELCL_PACKED_ROWS;
     o += h * dh;
     q += h * dh;
-    kv += h * dh;
+    const struct state_place k = state_place(kv, kv_ld, dh, k_at + h * dh);
+    const struct state_place v = state_place(kv, kv_ld, dh, v_at + h * dh);
     bias += h * BIAS_ROW(max_distance);
     while (r < r_end) {
         __global const struct elcl_row_group *group =
@@ -255,9 +258,8 @@ __kernel void attn_packed(__global float *o,                         /* [R, H Dh
                     step[rows_at + (size_t)(r + rows) * ELCL_ROW_INTS + ELCL_ROW_POSITION];
             rows++;
         }
-        __global const state_t *first = kv + (size_t)start * kv_ld;
-        packed_run(&t, rows, o + r * o_ld, o_ld, q + (size_t)r * q_ld, q_ld, first + k_at,
-                   first + v_at, kv_ld, dh, scale, bias, max_distance);
+        packed_run(&t, rows, o + r * o_ld, o_ld, q + (size_t)r * q_ld, q_ld, k, v, start, dh, scale,
+                   bias, max_distance);
         r += rows;
     }
 }

@@ -12,6 +12,7 @@
 // lint: -DVW=4 -DWG=64
 // lint: -DVW=4 -DWG=64 -DELCL_STATE_F16
 // lint: -DVW=4 -DWG=64 -DELCL_STATE_F16 -DELCL_ACT_F16
+// lint: -DVW=4 -DWG=64 -DELCL_STATE_INT8 -DELCL_ACT_F16
 
 #define PACKED_ROWS ELCL_TILE_SIZE
 #define PACKED_KEYS ELCL_TILE_SIZE
@@ -35,9 +36,10 @@ ELCL_CHECK(packed_tile_bytes,
 
 /* Where q, K and V of a head lie. */
 struct packed_source {
-    __global const act_t *q;       /* [rows, q_ld] */
-    __global const state_t *k, *v; /* [keys, kv_ld] */
-    int q_ld, kv_ld, dh;
+    __global const act_t *q; /* [rows, q_ld] */
+    struct state_place k, v; /* of cache rows */
+    size_t start;            /* the cache row of the first key */
+    int q_ld, dh;
     bool aligned; /* all rows, as f32_load4() wants them */
 };
 
@@ -47,7 +49,7 @@ TILE_INLINE void packed_scores(__local struct packed_tile *t, const struct packe
 {
     const int row = TILE_PART_ROW((int)get_local_id(0)), dh = from->dh;
     __global const act_t *q = from->q + (size_t)min(row, rows - 1) * from->q_ld;
-    __global const state_t *k = from->k + (size_t)(s0 + min(row, n - 1)) * from->kv_ld;
+    const state_row k = state_at(from->k, from->start + s0 + min(row, n - 1));
     float4 sums[8];
     tile_clear(sums);
     int now = 0;
@@ -122,14 +124,15 @@ TILE_INLINE void packed_softmax(__local struct packed_tile *t, int s0, float sca
     barrier(CLK_LOCAL_MEM_FENCE);
 }
 
-/* The item's part of rows j .. j + 15 of the n rows of V; beyond them, copies of the last one,
- * which meet zeros. */
-TILE_INLINE struct tile_columns packed_values(const struct packed_source *from,
-                                              __global const state_t *v, int j, int n, int d0)
+/* The item's part of rows j .. j + 15 of the n rows of V from s0 on; beyond them copies of the last
+ * one, which meet zeros. */
+TILE_INLINE struct tile_columns packed_values(const struct packed_source *from, int s0, int j,
+                                              int n, int d0)
 {
     const int at = j + TILE_PART_PAIR((int)get_local_id(0));
-    return tile_read_values(v + (size_t)min(at, n - 1) * from->kv_ld,
-                            v + (size_t)min(at + 1, n - 1) * from->kv_ld, d0, from->dh,
+    const size_t first = from->start + s0;
+    return tile_read_values(state_at(from->v, first + min(at, n - 1)),
+                            state_at(from->v, first + min(at + 1, n - 1)), d0, from->dh,
                             from->aligned);
 }
 
@@ -137,17 +140,16 @@ TILE_INLINE struct tile_columns packed_values(const struct packed_source *from,
 TILE_INLINE void packed_sums(__local struct packed_tile *t, __global float *o, size_t o_ld,
                              const struct packed_source *from, int rows, int s0, int n)
 {
-    __global const state_t *v = from->v + (size_t)s0 * from->kv_ld;
     int now = 0;
     for (int d0 = 0; d0 < from->dh; d0 += ELCL_TILE_SIZE) {
         float4 sums[8];
         tile_clear(sums);
-        struct tile_columns values = packed_values(from, v, 0, n, d0);
+        struct tile_columns values = packed_values(from, s0, 0, n, d0);
         for (int j = 0; j < n; j += ELCL_TILE_K) {
             TILE(put_columns)(&t->v.panels[now], values, STATE_LOW);
             barrier(CLK_LOCAL_MEM_FENCE);
             if (j + ELCL_TILE_K < n)
-                values = packed_values(from, v, j + ELCL_TILE_K, n, d0);
+                values = packed_values(from, s0, j + ELCL_TILE_K, n, d0);
             TILE(multiply)(&t->u.p[j / ELCL_TILE_K], &t->v.panels[now], sums, STATE_LOW, rows);
             now ^= 1;
         }
@@ -230,7 +232,10 @@ attn_packed(__global act_t *o,                         /* [R, H Dh] */
     const int h = get_group_id(0);
     const int r_end = min((int)(get_group_id(1) + 1) * PACKED_ROWS, n_rows);
     const size_t o_ld = get_num_groups(0) * dh;
-    struct packed_source from = {.q_ld = q_ld, .kv_ld = kv_ld, .dh = dh};
+    struct packed_source from = {.k = state_place(kv, kv_ld, dh, k_at + h * dh),
+                                 .v = state_place(kv, kv_ld, dh, v_at + h * dh),
+                                 .q_ld = q_ld,
+                                 .dh = dh};
     int rows;
     from.aligned = (dh | q_ld | kv_ld | k_at | v_at) % 4 == 0;
     o += h * dh;
@@ -244,8 +249,7 @@ attn_packed(__global act_t *o,                         /* [R, H Dh] */
         packed_begin(t, rows, group, step + rows_at + (size_t)r * ELCL_ROW_INTS + ELCL_ROW_POSITION,
                      max_distance);
         from.q = q + (size_t)r * q_ld + h * dh;
-        from.k = kv + (size_t)group->start * kv_ld + h * dh + k_at;
-        from.v = from.k - k_at + v_at;
+        from.start = group->start;
         packed_run(t, o + r * o_ld, sums + r * o_ld, o_ld, &from, rows, keys, scale, bias,
                    max_distance);
     }

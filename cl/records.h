@@ -179,14 +179,15 @@ enum { ELCL_ADD_Y = 1, ELCL_ADD_TO_H = 2, ELCL_ADD_TO_X = 4, ELCL_ADD_TO_STATE =
 #define ELCL_MHA_MIN(a, b) ((a) < (b) ? (a) : (b))
 /* Partial scores lie in local memory as [rows][lanes][LD]: LD is 4 (mod 8) floats, with 4 lanes 8
  * (mod 16), and a row has a few more, against bank conflicts. The same memory holds the sums of all
- * items, of one row or of half of the rows. */
+ * items, of one row, or of half of the rows, or with chunks of 16 elements a quarter. */
 #define ELCL_MHA_LD(items, lanes) (ELCL_MHA_KEYS * (items) / (lanes) + ((lanes) < 8 ? 8 : 4))
 #define ELCL_MHA_ROW_LD(items, lanes, rows) ((lanes)*ELCL_MHA_LD(items, lanes) + 32 / (rows))
-#define ELCL_MHA_WORK(items, lanes, rows)                                                          \
-    ((rows) == 1 ? 8 * (items) + 4 * (lanes) + 4 : (rows)*ELCL_MHA_ROW_LD(items, lanes, rows))
+#define ELCL_MHA_WORK(items, lanes, rows, chunk)                                                   \
+    ((rows) == 1 ? ((chunk) > 8 ? (chunk) : 8) * (items) + 4 * (lanes) + 4                         \
+                 : (rows)*ELCL_MHA_ROW_LD(items, lanes, rows))
 /* Local memory: queries, WORK, scores, two numbers per item, and where keys begin. */
 #define ELCL_MHA_BYTES(dh, chunk, items, rows)                                                     \
-    (4 * ((rows) * (dh) + ELCL_MHA_WORK(items, ELCL_MHA_LANES(dh, chunk, items), rows) +           \
+    (4 * ((rows) * (dh) + ELCL_MHA_WORK(items, ELCL_MHA_LANES(dh, chunk, items), rows, chunk) +    \
           ELCL_MHA_PART * (rows) + 2 * (items) + 2 * ELCL_MHA_PART))
 /* gemm_rows.cl: outputs of a work-group, slices of K, and local memory. */
 #define ELCL_ROWS_M 8

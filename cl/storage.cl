@@ -464,19 +464,6 @@ static inline float max4(float4 v)
 #define MAXV(v) max4(fmax(fmax((v).lo, (v).hi).lo, fmax((v).lo, (v).hi).hi))
 #endif
 
-/* The product of a row of activations and one of state, n elements each. */
-static inline float act_dot_state(__global const act_t *a, state_row b, int n)
-{
-    const int whole = n / VW * VW;
-    floatv sum_v = (floatv)(0.0f);
-    float sum = 0.0f;
-    for (int d = 0; d < whole; d += VW)
-        sum_v = ELCL_MAC(ACT_VEC(a + d), state_vec(b, d), sum_v);
-    for (int d = whole; d < n; d++)
-        sum = ELCL_MAC(ACT_GET(a, d), state_get(b, d), sum);
-    return sum + SUMV(sum_v);
-}
-
 /* Returns the cache row of key s of a row group: first the shared run, then the row's lineage. */
 static inline int key_row(__global const struct elcl_row_group *group,
                           __global const int *lineage_row, int s)

@@ -6,7 +6,7 @@
  *               beams (as fairseq 0.9.0 does)
  * A cache row is [K | V], 2 H Dh wide.
  */
-#include "base/util.h"
+#include "base/state_row.h"
 #include "model/attn.h"
 
 static int inner_width(const struct elcl_state *state)
@@ -128,20 +128,19 @@ fail:
     return rc;
 }
 
-/* Copies one layer's cache, n elements of each row, into the spare buffer and swaps the two. */
+/* Copies a layer's cache, the first bytes of each beam, into the spare buffer and swaps the two. */
 static int reorder_cache(struct elcl_state *state, const struct elcl_records *records, int cache,
-                         int spare, size_t ld, size_t n, elcl_error *err)
+                         int spare, size_t ld_bytes, size_t bytes, elcl_error *err)
 {
     struct elcl_buffer *b = state->buffers;
-    const size_t element = elcl_storage_bytes(state->ops->state);
     const struct elcl_reorder_args args = {.next = &b[spare],
                                            .previous = &b[cache],
                                            .step = &b[ELCL_B_STEP],
                                            .rows_at = records->rows_at,
                                            .field = ELCL_ROW_PARENT,
                                            .r = records->n_rows,
-                                           .ld_bytes = ld * element,
-                                           .bytes = n * element};
+                                           .ld_bytes = ld_bytes,
+                                           .bytes = bytes};
     const int rc = elcl_op_reorder(state->ops, &args, err);
     const struct elcl_buffer old = b[cache];
     b[cache] = b[spare];
@@ -151,7 +150,9 @@ static int reorder_cache(struct elcl_state *state, const struct elcl_records *re
 
 static int reorder(struct elcl_state *state, const struct elcl_records *records, elcl_error *err)
 {
-    const size_t row = 2 * (size_t)inner_width(state);
+    const int heads = state->arch->decoder_heads;
+    const size_t row = elcl_state_row_bytes(state->ops->state, 2 * (size_t)inner_width(state),
+                                            (size_t)elcl_arch_dh(state->arch, heads));
     const size_t source = (size_t)state->capacity.max_source,
                  cache = (size_t)elcl_capacity_row_cache(state->arch, &state->capacity);
     int rc = ELCL_OK;

@@ -1,6 +1,6 @@
 #include "model/state.h"
 
-#include "base/util.h"
+#include "base/state_row.h"
 #include "model/attn.h"
 
 size_t elcl_capacity_step(const struct elcl_capacity *c)
@@ -34,16 +34,18 @@ static void state_buffers(const struct elcl_arch *arch, enum elcl_attention atte
 {
     const size_t d = (size_t)arch->d, b = (size_t)c->sentences, s = (size_t)c->max_source;
     const size_t inner = (size_t)elcl_arch_inner(arch, arch->decoder_heads);
+    const size_t dh = (size_t)elcl_arch_dh(arch, arch->decoder_heads);
     const size_t r = (size_t)elcl_capacity_rows(c), t = (size_t)c->max_target;
-    const size_t element = elcl_storage_bytes(state_storage);
     const bool el = attention == ELCL_ATTN_EL, beam = attention == ELCL_ATTN_MHA_BEAM;
     const bool only = arch->decoder_only;
     const size_t rows = beam ? r * (size_t)elcl_capacity_row_cache(arch, c)
                              : r * t + b * (size_t)elcl_capacity_prompt(arch, c);
-    const size_t self = product(rows, el ? d : 2 * inner, element, 1);
-    const size_t cross = el || only ? 0 : product(beam ? r : b, s, 2 * inner, element);
+    const size_t hidden = elcl_state_row_bytes(state_storage, d, d),
+                 kv = elcl_state_row_bytes(state_storage, 2 * inner, dh);
+    const size_t self = product(rows, el ? hidden : kv, 1, 1);
+    const size_t cross = el || only ? 0 : product(beam ? r : b, s, kv, 1);
     if (el && !only)
-        put(specs, ELCL_B_SOURCE, "encoder output", ELCL_BUFFERS_SOURCE, product(b, s, d, element));
+        put(specs, ELCL_B_SOURCE, "encoder output", ELCL_BUFFERS_SOURCE, product(b, s, hidden, 1));
     if (beam) {
         put(specs, ELCL_B_SPARE_SELF, "spare self cache", ELCL_BUFFERS_WORKSPACE, self);
         put(specs, ELCL_B_SPARE_CROSS, "spare cross cache", ELCL_BUFFERS_WORKSPACE, cross);

@@ -1,10 +1,11 @@
 /* What rows attend to: align.cl. */
+#include "base/state_row.h"
 #include "ops/launch.h"
 
 int elcl_op_align(struct elcl_ops *ops, const struct elcl_align_args *args, elcl_error *err)
 {
     const size_t items = elcl_work_group_items(ops), row_bytes = (size_t)args->ld * sizeof(float);
-    const uint64_t elements = args->keys * (uint64_t)args->n_heads * (uint64_t)args->width;
+    const uint64_t rows = args->keys * (uint64_t)args->n_heads, width = (uint64_t)args->width;
     struct elcl_launch launch =
         elcl_launch_begin(ops, args->el ? ELCL_K_ALIGN_EL : ELCL_K_ALIGN_MHA, "align");
     elcl_launch_buffer(&launch, args->means);
@@ -26,9 +27,10 @@ int elcl_op_align(struct elcl_ops *ops, const struct elcl_align_args *args, elcl
     if (args->el)
         elcl_launch_ulong(&launch, args->q_low);
     elcl_launch_local(&launch, items * sizeof(float));
-    elcl_launch_count(
-        &launch, (uint64_t)args->n_rows * row_bytes + elements * elcl_storage_bytes(ops->state),
-        2 * elements);
+    elcl_launch_count(&launch,
+                      (uint64_t)args->n_rows * row_bytes +
+                          rows * elcl_state_row_bytes(ops->state, width, width),
+                      2 * rows * width);
     const size_t global[] = {items * (size_t)args->max_rows, (size_t)args->n_groups};
     const size_t local[] = {items, 1};
     return elcl_launch_run(&launch, 2, global, local, err);

@@ -1,5 +1,5 @@
 /* Attention over groups of rows: attn_el_*.cl, attn_mha_*.cl. */
-#include "base/util.h"
+#include "base/state_row.h"
 #include "ops/launch.h"
 
 #define EL_ITEMS_PER_CORE 8
@@ -114,7 +114,7 @@ static struct el_kernels el_wide_tiles(const struct elcl_ops *ops,
         .columns = ELCL_WIDE_N,
         .items = ELCL_WIDE_ITEMS,
         .room = el_wide_room(args->max_keys),
-        .probability = elcl_storage_bytes(ops->state),
+        .probability = elcl_storage_bytes(elcl_ops_planes(ops)),
         .scores_local = (size_t)ELCL_EL_SCORES_BYTES(stages, rows),
         .context_local = (size_t)ELCL_EL_CONTEXT_BYTES(rows)};
 }
@@ -131,6 +131,12 @@ static int launch_el_tiles(struct elcl_launch *launch, const struct elcl_attn_el
     return elcl_launch_run(launch, 3, global, local, err);
 }
 
+/* The bytes of a key. */
+static size_t el_row_bytes(const struct elcl_ops *ops, const struct elcl_attn_el_args *args)
+{
+    return elcl_state_row_bytes(ops->state, (size_t)args->d, (size_t)args->d);
+}
+
 /* GPU kernels. Keys are counted once, as the operation needs them: the second launch finds them in
  * the cache as far as they fit. */
 static int run_el_tiles(struct elcl_ops *ops, const struct elcl_attn_el_args *args, elcl_error *err)
@@ -139,7 +145,7 @@ static int run_el_tiles(struct elcl_ops *ops, const struct elcl_attn_el_args *ar
         elcl_el_is_wide(ops, args->d) ? el_wide_tiles(ops, args) : el_tiles(ops, args->max_keys);
     const uint64_t flop = 2 * args->keys * (uint64_t)args->h * (uint64_t)args->d;
     const uint64_t probabilities = args->keys * (uint64_t)args->h * kernels.probability;
-    const uint64_t keys = args->reads * (uint64_t)args->d * elcl_storage_bytes(ops->state);
+    const uint64_t keys = args->reads * el_row_bytes(ops, args);
     int rc;
     struct elcl_launch launch = elcl_launch_begin(ops, kernels.scores, "attn_el_scores");
     elcl_launch_count(&launch, keys + probabilities, flop);
@@ -172,7 +178,7 @@ static int launch_el(struct elcl_ops *ops, const struct elcl_attn_el_args *args,
     const int max_pairs = args->max_rows * args->h;
     const int pairs = pairs_per_item(ops, args->n_groups, max_pairs);
     struct elcl_launch launch = elcl_launch_begin(ops, ELCL_K_ATTN_EL, "attn_el");
-    elcl_launch_count(&launch, args->reads * args->d * elcl_storage_bytes(ops->state),
+    elcl_launch_count(&launch, args->reads * el_row_bytes(ops, args),
                       4 * args->keys * args->h * args->d);
     elcl_launch_buffer(&launch, args->c);
     elcl_launch_buffer(&launch, args->e);
@@ -224,9 +230,11 @@ static void mha_sizes(struct elcl_launch *launch, const struct elcl_attn_mha_arg
     elcl_launch_float(launch, args->scale);
 }
 
-static size_t kv_element_bytes(const struct elcl_ops *ops, const struct elcl_attn_mha_args *args)
+/* The bytes of a key and a value. */
+static size_t kv_row_bytes(const struct elcl_ops *ops, const struct elcl_attn_mha_args *args)
 {
-    return elcl_storage_bytes(args->kv_act ? ops->activations : ops->state);
+    return elcl_state_row_bytes(args->kv_act ? ops->activations : ops->state,
+                                2 * (size_t)args->h * (size_t)args->dh, (size_t)args->dh);
 }
 
 /* `reads`: how many rows of keys and values are read from memory. Rows also write their own. */
@@ -236,8 +244,7 @@ static void count_mha(const struct elcl_launch *launch, const struct elcl_attn_m
     const struct elcl_ops *ops = launch->ops;
     const uint64_t width = (uint64_t)args->h * args->dh;
     const uint64_t own = args->own_at ? (uint64_t)args->n_groups : 0;
-    elcl_launch_count(launch, 2 * (reads + own) * width * kv_element_bytes(ops, args),
-                      4 * args->keys * width);
+    elcl_launch_count(launch, (reads + own) * kv_row_bytes(ops, args), 4 * args->keys * width);
 }
 
 /* CPU kernel. */
@@ -262,17 +269,18 @@ int elcl_attn_mha_parts(int max_keys)
     return elcl_max_int(1, (int)elcl_div_up((size_t)max_keys, ELCL_MHA_PART));
 }
 
-/* True if attn_mha_parts.cl can load the keys: in chunks of 16 bytes. */
+/* True if attn_mha_parts.cl can load the keys: in chunks of 16 bytes. Rows of narrow state begin at
+ * multiples of those. */
 static bool mha_has_chunks(const struct elcl_ops *ops, const struct elcl_attn_mha_args *args)
 {
-    const int chunk = 16 / (int)kv_element_bytes(ops, args);
+    const int chunk = 16 / (int)elcl_storage_bytes(ops->state);
     return (args->dh | args->kv_ld | args->k_at | args->v_at) % chunk == 0;
 }
 
 /* Local memory of a work-group for `rows` rows. */
 static size_t mha_bytes(const struct elcl_ops *ops, const struct elcl_attn_mha_args *args, int rows)
 {
-    const size_t chunk = 16 / kv_element_bytes(ops, args), items = elcl_work_group_items(ops);
+    const size_t chunk = 16 / elcl_storage_bytes(ops->state), items = elcl_work_group_items(ops);
     return ELCL_MHA_BYTES((size_t)args->dh, chunk, items, (size_t)rows);
 }
 

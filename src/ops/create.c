@@ -13,16 +13,17 @@
 #define CLBLAST_ROWS 128 /* unmeasured: below, the native kernel's one launch is faster */
 
 static const char *const cpu_files[] = {
-    "storage.cl", "reduce.cl",      "state_put.cl",    "activation.cl",      "norm.cl",
-    "widen.cl",   "attn_el_cpu.cl", "attn_mha_cpu.cl", "attn_packed_cpu.cl", "beams.cl",
-    "logits.cl",  "sample.cl",      "score.cl",        "align.cl",
+    "storage.cl",     "state_place.cl",  "reduce.cl",          "state_put.cl",
+    "activation.cl",  "norm.cl",         "widen.cl",           "beams.cl",
+    "attn_el_cpu.cl", "attn_mha_cpu.cl", "attn_packed_cpu.cl", "logits.cl",
+    "sample.cl",      "score.cl",        "align.cl",
 };
 /* Follow the files above and one dot_*.cl. Only rounded inputs need more than the first. */
 static const char *const cpu_gemm_files[] = {"gemm_cpu.cl", "quantize_row.cl", "quantize.cl"};
 static const char *const gpu_files[] = {
-    "storage.cl", "reduce.cl", "state_put.cl",    "activation.cl",     "norm.cl",
-    "widen.cl",   "beams.cl",  "logits.cl",       "sample.cl",         "score.cl",
-    "align.cl",   "tile.cl",   "attn_mha_gpu.cl", "attn_mha_parts.cl",
+    "storage.cl", "state_place.cl", "reduce.cl", "state_put.cl",    "activation.cl",
+    "norm.cl",    "widen.cl",       "beams.cl",  "logits.cl",       "sample.cl",
+    "score.cl",   "align.cl",       "tile.cl",   "attn_mha_gpu.cl", "attn_mha_parts.cl",
 };
 /* Follow one dot4_*.cl. */
 static const char *const int8_files[] = {"gemm_int8.cl", "quantize_row.cl", "quantize_gpu.cl"};
@@ -132,7 +133,8 @@ static struct elcl_program_parts program_parts(const struct elcl_ops *ops)
 /* Only attn_packed: compilers take seconds for all kernels. */
 static struct elcl_program_parts act_program_parts(const struct elcl_ops *ops)
 {
-    struct elcl_program_parts parts = {.mac = ops->mac, .files = {"storage.cl", "reduce.cl"}};
+    struct elcl_program_parts parts = {.mac = ops->mac,
+                                       .files = {"storage.cl", "state_place.cl", "reduce.cl"}};
     if (ops->kernels == ELCL_KERNELS_CPU) {
         add_file(&parts, "attn_packed_cpu.cl");
     } else {

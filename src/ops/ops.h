@@ -15,6 +15,7 @@
 
 #include <limits.h>
 
+#include "base/state_row.h"
 #include "cl/records.h"
 #include "device/buffer.h"
 #include "device/profile.h"
@@ -264,7 +265,8 @@ enum elcl_gemm_out {
 /* Returns the type of the planes of ELCL_OUT_PLANES; F32: there is only one. */
 static inline enum elcl_storage elcl_ops_planes(const struct elcl_ops *ops)
 {
-    return ops->activations == ELCL_F32 ? ELCL_F32 : ops->state;
+    return ops->activations == ELCL_F32 || elcl_state_is_narrow(ops->state) ? ops->activations
+                                                                            : ops->state;
 }
 /* Returns the type of an element of such an output. */
 static inline enum elcl_storage elcl_gemm_out_storage(const struct elcl_ops *ops,
@@ -497,10 +499,11 @@ struct elcl_attn_mha_args {
 };
 /* Returns how many parts GPU kernels cut the keys of a group into. */
 int elcl_attn_mha_parts(int max_keys);
-/* Returns whether elcl_op_attn_mha() can store keys and values: GPU kernels save a launch so. */
+/* Returns whether elcl_op_attn_mha() can store keys and values: GPU kernels save a launch so. The
+ * elements of narrow ones share scales, which it does not find. */
 static inline bool elcl_attn_mha_stores(const struct elcl_ops *ops)
 {
-    return ops->kernels == ELCL_KERNELS_GPU;
+    return ops->kernels == ELCL_KERNELS_GPU && !elcl_state_is_narrow(ops->state);
 }
 int elcl_op_attn_mha(struct elcl_ops *ops, const struct elcl_attn_mha_args *args, elcl_error *err);
 

@@ -67,28 +67,28 @@ static const float *run(struct elcl_fixture *fx, const struct elcl_attn_keys *k,
     const bool el = a->op == ELCL_ATTN_OP_EL;
     const size_t at = (size_t)elcl_fixture_int(fx, 0, 9), n_q = (size_t)k->n_rows * a->q_ld;
     const size_t n = (size_t)part->n_rows * ld;
-    const struct elcl_align_args args = {
-        .means = elcl_fixture_output(fx, NULL, 2 * n * sizeof(float)),
-        .q = elcl_attn_upload_queries(fx, a, n_q),
-        .k = elcl_fixture_stored(fx, fx->ops->state, a->kv, (size_t)k->cache_rows * a->kv_ld),
-        .step = elcl_attn_upload_groups(fx, k, at),
-        .groups_at = at,
-        .el = el,
-        .q_low = n_q,
-        .n_groups = k->n_groups,
-        .max_rows = k->max_rows,
-        .first_row = part->first_row,
-        .n_rows = part->n_rows,
-        .ld = ld,
-        .q_ld = a->q_ld,
-        .k_ld = a->kv_ld,
-        .k_at = a->k_at,
-        .k_head = el ? 0 : a->dh,
-        .width = a->dh,
-        .first_head = part->first_head,
-        .n_heads = part->n_heads,
-        .scale = a->scale,
-        .keys = k->total};
+    const struct elcl_align_args args = {.means =
+                                             elcl_fixture_output(fx, NULL, 2 * n * sizeof(float)),
+                                         .q = elcl_attn_upload_queries(fx, a, n_q),
+                                         .k = elcl_attn_upload_cache(fx, k, a),
+                                         .step = elcl_attn_upload_groups(fx, k, at),
+                                         .groups_at = at,
+                                         .el = el,
+                                         .q_low = n_q,
+                                         .n_groups = k->n_groups,
+                                         .max_rows = k->max_rows,
+                                         .first_row = part->first_row,
+                                         .n_rows = part->n_rows,
+                                         .ld = ld,
+                                         .q_ld = a->q_ld,
+                                         .k_ld = a->kv_ld,
+                                         .k_at = a->k_at,
+                                         .k_head = el ? 0 : a->dh,
+                                         .width = a->dh,
+                                         .first_head = part->first_head,
+                                         .n_heads = part->n_heads,
+                                         .scale = a->scale,
+                                         .keys = k->total};
     (void)ELCL_FIXTURE_TRY(fx, elcl_op_align(fx->ops, &args, &fx->err));
     return elcl_fixture_read(fx, args.means);
 }

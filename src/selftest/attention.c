@@ -17,7 +17,7 @@
 #include <math.h>
 #include <string.h>
 
-#include "base/util.h"
+#include "base/state_row.h"
 
 #define U ELCL_FIXTURE_U
 #define SPLIT 0x1p-15
@@ -35,9 +35,34 @@ static float least_part(const struct elcl_ops *ops)
     return elcl_ops_planes(ops) == ELCL_F16 ? 0x1p-12f : 0x1p-9f;
 }
 
-/* Cache [cache_rows, width], rounded to storage; rows that no group names are NaN. */
+static enum elcl_storage cache_storage(const struct elcl_fixture *fx,
+                                       const struct elcl_attn_case *a)
+{
+    return a->kv_act ? fx->ops->activations : fx->ops->state;
+}
+
+static size_t cache_row_bytes(const struct elcl_fixture *fx, const struct elcl_attn_case *a)
+{
+    return elcl_state_row_bytes(cache_storage(fx, a), (size_t)a->kv_ld, (size_t)a->dh);
+}
+
+/* Stores the cache and rounds kv to what is stored. */
+static void *store_cache(struct elcl_fixture *fx, const struct elcl_attn_keys *k,
+                         const struct elcl_attn_case *a, float *kv)
+{
+    const enum elcl_storage storage = cache_storage(fx, a);
+    const size_t rows = (size_t)k->cache_rows, n = (size_t)a->kv_ld, part = (size_t)a->dh;
+    void *bits = elcl_fixture_memory(fx, rows, cache_row_bytes(fx, a));
+    if (elcl_fixture_ok(fx)) {
+        elcl_ref_store_state(storage, kv, bits, rows, n, part);
+        elcl_ref_load_state(storage, bits, kv, rows, n, part);
+    }
+    return bits;
+}
+
+/* Cache [cache_rows, width]; rows that no group names are NaN. */
 static float *make_cache(struct elcl_fixture *fx, const struct elcl_attn_keys *k, int width,
-                         enum elcl_attn_inputs inputs, enum elcl_storage storage)
+                         enum elcl_attn_inputs inputs)
 {
     float *cache = elcl_fixture_normals(fx, ELCL_F32, (size_t)k->cache_rows * width, 1);
     for (int row = k->cache_rows - 1; elcl_fixture_ok(fx) && row >= 0; row--)
@@ -54,8 +79,6 @@ static float *make_cache(struct elcl_fixture *fx, const struct elcl_attn_keys *k
             if (!k->in_use[row])
                 *v = NAN;
         }
-    if (elcl_fixture_ok(fx))
-        elcl_ref_round(storage, cache, (size_t)k->cache_rows * width);
     return cache;
 }
 
@@ -115,7 +138,6 @@ static void make_own(const struct elcl_ops *ops, const struct elcl_attn_keys *k,
         memcpy(own, cached, n * sizeof(*own));
         elcl_ref_round(ops->activations, own, n);
         memcpy(cached, own, n * sizeof(*own));
-        elcl_ref_round(ops->state, cached, n);
     }
 }
 
@@ -124,7 +146,8 @@ struct elcl_attn_case elcl_attn_case(struct elcl_fixture *fx, enum elcl_attn_op 
                                      enum elcl_attn_inputs inputs, bool kv_act)
 {
     const bool el = op == ELCL_ATTN_OP_EL;
-    const int width = h * dh, gap = el ? 0 : 3 * elcl_fixture_int(fx, 0, 1);
+    const bool narrow = !kv_act && elcl_state_is_narrow(fx->ops->state); /* whole parts */
+    const int width = h * dh, gap = el || narrow ? 0 : 3 * elcl_fixture_int(fx, 0, 1);
     const bool own = brings_own(fx, op, k);
     struct elcl_attn_case a = {.op = op,
                                .h = h,
@@ -146,11 +169,12 @@ struct elcl_attn_case elcl_attn_case(struct elcl_fixture *fx, enum elcl_attn_op 
         make_cancelling(fx, q + (size_t)(i / h) * a.q_ld + (size_t)(i % h) * dh, dh);
     if (elcl_fixture_ok(fx) && !el)
         elcl_ref_round(fx->ops->activations, q, (size_t)k->n_rows * a.q_ld);
-    float *kv = make_cache(fx, k, a.kv_ld, inputs, kv_act ? fx->ops->activations : fx->ops->state);
+    float *kv = make_cache(fx, k, a.kv_ld, inputs);
     if (own && elcl_fixture_ok(fx))
         make_own(fx->ops, k, &a, q, kv);
     a.q = q;
     a.kv = kv;
+    a.cache = store_cache(fx, k, &a, kv);
     return a;
 }
 
@@ -197,7 +221,7 @@ static void run_el(struct elcl_fixture *fx, const struct elcl_attn_case *a,
     const uint64_t flop = fx->ops->flop, bytes = fx->ops->bytes_moved;
     if (!ELCL_FIXTURE_TRY(fx, elcl_op_attn_el(fx->ops, &args, &fx->err)) || !k->n_groups)
         return;
-    const uint64_t keys = k->reads * a->dh * elcl_storage_bytes(fx->ops->state);
+    const uint64_t keys = k->reads * cache_row_bytes(fx, a);
     /* GPU kernels write probabilities and read them. */
     const uint64_t written = k->total * a->h * (elcl_el_is_wide(fx->ops, a->dh) ? 2 : 4);
     const uint64_t more = fx->ops->kernels == ELCL_KERNELS_GPU ? 2 * written : 0;
@@ -225,31 +249,23 @@ const struct elcl_buffer *elcl_attn_upload_queries(struct elcl_fixture *fx,
                               : elcl_fixture_stored(fx, planes, split_queries(fx, a->q, n), 2 * n);
 }
 
-static enum elcl_storage cache_storage(const struct elcl_fixture *fx,
-                                       const struct elcl_attn_case *a)
+const struct elcl_buffer *elcl_attn_upload_cache(struct elcl_fixture *fx,
+                                                 const struct elcl_attn_keys *k,
+                                                 const struct elcl_attn_case *a)
 {
-    return a->kv_act ? fx->ops->activations : fx->ops->state;
-}
-
-/* The bytes of the cache. */
-static char *stored_cache(struct elcl_fixture *fx, const struct elcl_attn_keys *k,
-                          const struct elcl_attn_case *a)
-{
-    const size_t n = (size_t)k->cache_rows * a->kv_ld;
-    char *bits = elcl_fixture_memory(fx, n, elcl_ref_bytes(cache_storage(fx, a)));
-    if (elcl_fixture_ok(fx))
-        elcl_ref_store(cache_storage(fx, a), a->kv, bits, n);
-    return bits;
+    return elcl_fixture_input(fx, a->cache, (size_t)k->cache_rows * cache_row_bytes(fx, a));
 }
 
 /* The cache, with NaN where the device is to store rows' own keys and values. */
-static const struct elcl_buffer *upload_cache(struct elcl_fixture *fx,
-                                              const struct elcl_attn_keys *k,
-                                              const struct elcl_attn_case *a)
+static const struct elcl_buffer *upload_unfinished(struct elcl_fixture *fx,
+                                                   const struct elcl_attn_keys *k,
+                                                   const struct elcl_attn_case *a)
 {
     const size_t size = elcl_ref_bytes(cache_storage(fx, a)), row_bytes = a->kv_ld * size;
     const size_t width = (size_t)a->h * a->dh * size;
-    char *bits = stored_cache(fx, k, a);
+    char *bits = elcl_fixture_memory(fx, (size_t)k->cache_rows, row_bytes);
+    if (elcl_fixture_ok(fx))
+        memcpy(bits, a->cache, k->cache_rows * row_bytes);
     for (int g = 0; elcl_fixture_ok(fx) && g < k->n_groups; g++) {
         const int row = elcl_attn_last_key(k, g);
         if (row < 0)
@@ -264,9 +280,9 @@ static const struct elcl_buffer *upload_cache(struct elcl_fixture *fx,
 static void check_cache(struct elcl_fixture *fx, const struct elcl_attn_keys *k,
                         const struct elcl_attn_case *a, const struct elcl_buffer *kv)
 {
-    const void *got = elcl_fixture_read(fx, kv), *want = stored_cache(fx, k, a);
+    const void *got = elcl_fixture_read(fx, kv);
     if (elcl_fixture_ok(fx))
-        elcl_fixture_equal(fx, "cache", got, want, (size_t)k->cache_rows * a->kv_ld,
+        elcl_fixture_equal(fx, "cache", got, a->cache, (size_t)k->cache_rows * a->kv_ld,
                            elcl_ref_bytes(cache_storage(fx, a)));
 }
 
@@ -282,9 +298,7 @@ float *elcl_attn_run(struct elcl_fixture *fx, const struct elcl_attn_keys *k,
         .sums =
             a->op == ELCL_ATTN_OP_PACKED ? elcl_fixture_output(fx, NULL, n * sizeof(float)) : NULL,
         .q = elcl_attn_upload_queries(fx, a, (size_t)k->n_rows * a->q_ld),
-        .kv = a->own_at ? upload_cache(fx, k, a)
-                        : elcl_fixture_stored(fx, cache_storage(fx, a), a->kv,
-                                              (size_t)k->cache_rows * a->kv_ld),
+        .kv = a->own_at ? upload_unfinished(fx, k, a) : elcl_attn_upload_cache(fx, k, a),
         .kv_act = a->kv_act,
         .step = elcl_attn_upload_groups(fx, k, at),
         .groups_at = at,
@@ -464,7 +478,7 @@ void elcl_check_attention(struct elcl_fixture *fx, enum elcl_attn_op op,
                         .split = wide_el || wide_packed ? WIDE
                                  : mma                  ? SPLIT
                                                         : 0,
-                        .weights = wide_el       ? fx->ops->state
+                        .weights = wide_el       ? elcl_ops_planes(fx->ops)
                                    : wide_packed ? fx->ops->activations
                                                  : ELCL_F32};
     head.p = elcl_fixture_doubles(fx, (size_t)k.cache_rows); /* keys are different rows of it */

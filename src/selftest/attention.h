@@ -54,6 +54,7 @@ struct elcl_attn_case {
     bool kv_act;     /* the storage of activations, otherwise of state */
     float scale;
     const float *q, *kv;
+    const void *cache; /* kv as it is stored: rows in parts of Dh elements */
 };
 
 struct elcl_attn_keys elcl_attn_keys(struct elcl_fixture *fx, enum elcl_attn_op op,
@@ -66,11 +67,15 @@ int elcl_attn_last_key(const struct elcl_attn_keys *k, int g);
 struct elcl_attn_case elcl_attn_case(struct elcl_fixture *fx, enum elcl_attn_op op,
                                      const struct elcl_attn_keys *k, int h, int dh,
                                      enum elcl_attn_inputs inputs, bool kv_act);
-/* Uploads the groups after `at` ints, and after them the records of all rows; and n queries. */
+/* Uploads the groups after `at` ints, and after them the records of all rows; n queries; the
+ * cache. */
 const struct elcl_buffer *elcl_attn_upload_groups(struct elcl_fixture *fx,
                                                   const struct elcl_attn_keys *k, size_t at);
 const struct elcl_buffer *elcl_attn_upload_queries(struct elcl_fixture *fx,
                                                    const struct elcl_attn_case *a, size_t n);
+const struct elcl_buffer *elcl_attn_upload_cache(struct elcl_fixture *fx,
+                                                 const struct elcl_attn_keys *k,
+                                                 const struct elcl_attn_case *a);
 /* Runs it; the result [n_rows, H, Dh] as elcl_fixture_read() returns it. */
 float *elcl_attn_run(struct elcl_fixture *fx, const struct elcl_attn_keys *k,
                      const struct elcl_attn_case *a);

@@ -13,8 +13,8 @@ cd "$(dirname "$0")/../.." || exit 1
 kernels=${kernels:-build/tests/kernels}
 . tests/lint/lint.sh
 
-base='cl/records.h cl/prelude.cl cl/storage.cl cl/reduce.cl cl/state_put.cl cl/activation.cl'
-base="$base cl/logits.cl"
+base='cl/records.h cl/prelude.cl cl/storage.cl cl/state_place.cl cl/reduce.cl'
+base="$base cl/state_put.cl cl/activation.cl cl/logits.cl"
 
 for clang in clang-14 clang none; do
     command -v "$clang" >/dev/null && break
