@@ -1,7 +1,8 @@
 /*
- * EL-attention by wide tiles (tile_wide.cl), GPU kernels: as attn_el_gpu.cl, where state and
- * activations have 16 bits and D is a multiple of 8. e is two planes of the state's type, so a
- * score is the sum of two products; the probabilities are of the state's type.
+ * EL-attention by wide tiles (tile_wide.cl), GPU kernels: as attn_el_gpu.cl, where activations have
+ * 16 bits, state has 16 or is narrow, and D is a multiple of 8. e is two planes (storage.cl), so a
+ * score is the sum of two products; the probabilities are of the planes' type. So are the operands
+ * that attn_el_wide_keys.cl makes of Y.
  *
  *     attn_el_wide_scores    s[j] = scale e[r, h] . Y[j], and the softmax of each part of
  *                            ELCL_EL_WIDE_PART keys: p[r, h, j] = exp(s[j] - the part's largest),
@@ -24,55 +25,32 @@
  * for devices that larger tiles leave idle.
  * Local memory: ELCL_EL_SCORES_BYTES(stages, bm) and ELCL_EL_CONTEXT_BYTES(bm).
  */
-// lint after: tile.cl swizzle.cl mma_emulated.cl tile_mma.cl tile_wide.cl
+// lint after: tile.cl swizzle.cl mma_emulated.cl tile_mma.cl tile_wide.cl narrow_wide.cl attn_el_wide_keys.cl
 // lint: -DVW=4 -DSUBGROUP=32 -DELCL_STATE_F16 -DELCL_ACT_F16
 // lint: -DVW=4 -DSUBGROUP=8 -DELCL_STATE_BF16 -DELCL_ACT_BF16
+// lint: -DVW=4 -DSUBGROUP=32 -DELCL_STATE_INT8 -DELCL_ACT_BF16
+// lint: -DVW=4 -DSUBGROUP=16 -DELCL_STATE_INT4 -DELCL_ACT_F16
 
-#ifdef ELCL_STATE_F16
-#define EL_F16 true
-#else
-#define EL_F16 false
-#endif
 #define EL_LEAST -27.7258872f /* log 2^-40 */
 
 #define EL_TURNS (WIDE_GIVEN_ROWS / 32) /* rows of outputs of 8 items each */
-
-/* A group's keys, and the pairs and keys of a tile. */
-struct el_tile {
-    __global const struct elcl_row_group *group;
-    __global const int *lineage;
-    int keys, pairs; /* pairs: from the tile's first one on */
-    size_t pair;     /* the tile's first one */
-};
-
-TILE_INLINE struct el_tile el_tile_begin(__global const int *groups, __global const int *lineage,
-                                         int lineage_ld, int h_size, int bm)
-{
-    struct el_tile t;
-    const int m0 = get_group_id(1) * bm;
-    t.group = (__global const struct elcl_row_group *)groups + get_group_id(2);
-    t.lineage = lineage + (size_t)t.group->lineage_row * lineage_ld;
-    t.keys = t.group->n_shared + t.group->n_private;
-    t.pairs = t.group->n_rows * h_size - m0;
-    t.pair = (size_t)t.group->row * h_size + m0;
-    return t;
-}
+/* Of n terms, a multiple of EL_SLOTS. */
+#define EL_STEPS(n) (((n) + EL_SLOTS * WIDE_K - 1) / (EL_SLOTS * WIDE_K) * EL_SLOTS)
 
 /* ---- scores ---------------------------------------------------------------------------------- */
 
-/* Where the item's next chunks are, and how many terms are left from them on; none for pairs and
- * keys that do not exist, whose chunks are zeros. */
+/* Where the item's next chunks of e are, and how many terms are left from them on; none for pairs
+ * that do not exist, whose chunks are zeros. */
 struct el_score_source {
-    __global const state_t *e[2], *y[2];
-    int e_left, y_left[2];
+    __global const plane_t *e[2];
+    int left;
 };
 
 /* A tile of fewer than 64 pairs has the low plane's rows after the high one's, and an item brings a
  * chunk of one of them. */
 TILE_INLINE struct el_score_source el_score_source_begin(const struct el_tile *t,
-                                                         __global const state_t *e, ulong e_low,
-                                                         __global const state_t *y, int n0,
-                                                         int d_size, int bm)
+                                                         __global const plane_t *e, ulong e_low,
+                                                         bool some, int d_size, int bm)
 {
     const int item = get_local_id(0), row = WIDE_ROW(item, 0) % bm;
     const int at = WIDE_ROW_CHUNK(item) * 8;
@@ -81,31 +59,19 @@ TILE_INLINE struct el_score_source el_score_source_begin(const struct el_tile *t
     s.e[1] = s.e[0] + e_low;
     if (WIDE_ROW(item, 0) >= bm)
         s.e[0] = s.e[1];
-    s.e_left = row < t->pairs && n0 < t->keys ? d_size - at : 0;
-#pragma unroll
-    for (int i = 0; i < 2; i++) {
-        const int j = n0 + WIDE_ROW(item, i);
-        const int key = j < t->keys ? key_row(t->group, t->lineage, j) : 0;
-        s.y[i] = y + (size_t)key * d_size + at;
-        s.y_left[i] = j < t->keys ? d_size - at : 0;
-    }
+    s.left = some && row < t->pairs ? d_size - at : 0;
     return s;
 }
 
 TILE_INLINE void el_score_fetch(__local uint4 *memory, struct wide_held *held,
                                 struct el_score_source *s, int stage, int bm)
 {
-    wide_fetch_row(memory, &held->x[0], stage, 0, s->e[0], s->e_left > 0);
+    wide_fetch_row(memory, &held->x[0], stage, 0, s->e[0], s->left > 0);
     if (bm == 64)
-        wide_fetch_row(memory, &held->x[1], stage, 1, s->e[1], s->e_left > 0);
-#pragma unroll
-    for (int i = 0; i < 2; i++) {
-        wide_fetch_row(memory, &held->w[i], stage + WIDE_X(bm, 2), i, s->y[i], s->y_left[i] > 0);
-        s->e[i] += WIDE_K;
-        s->y[i] += WIDE_K;
-        s->y_left[i] -= WIDE_K;
-    }
-    s->e_left -= WIDE_K;
+        wide_fetch_row(memory, &held->x[1], stage, 1, s->e[1], s->left > 0);
+    s->e[0] += WIDE_K;
+    s->e[1] += WIDE_K;
+    s->left -= WIDE_K;
 }
 
 TILE_INLINE void el_score_land(__local uint4 *memory, const struct wide_held *held, int stage,
@@ -114,39 +80,47 @@ TILE_INLINE void el_score_land(__local uint4 *memory, const struct wide_held *he
     wide_land(wide_row_place(memory, stage, 0), &held->x[0]);
     if (bm == 64)
         wide_land(wide_row_place(memory, stage, 1), &held->x[1]);
-#pragma unroll
-    for (int i = 0; i < 2; i++)
-        wide_land(wide_row_place(memory, stage + WIDE_X(bm, 2), i), &held->w[i]);
 }
 
-TILE_INLINE void el_score_sums(__local uint4 *memory, struct el_score_source s, float4 *sums,
-                               int steps, int bm)
+/* `steps` is a multiple of EL_SLOTS. */
+TILE_INLINE void el_score_sums(__local uint4 *memory, struct el_score_source s,
+                               struct el_key_source keys, float4 *sums, int steps, int bm)
 {
     struct wide_held held;
+    struct el_held key[EL_SLOTS];
     int now = 0, next = 0;
     wide_clear(sums);
     for (int i = 0; i < WIDE_AHEAD(bm, 2); i++) {
         el_score_fetch(memory, &held, &s, next, bm);
+        el_key_copy(memory, &key[0], &keys, next + WIDE_X(bm, 2));
         wide_commit();
         next = wide_after(next, bm, 2);
     }
-    for (int step = 0; step < steps; step++) {
-        el_score_land(memory, &held, now, bm);
-        wide_wait(WIDE_AHEAD(bm, 2) - 1);
-        barrier(CLK_LOCAL_MEM_FENCE);
-        el_score_fetch(memory, &held, &s, next, bm);
-        wide_commit();
-        wide_multiply(memory, now, sums, bm, 2, true, EL_F16);
-        next = now; /* what was multiplied is filled next */
-        now = wide_after(now, bm, 2);
-    }
+#pragma unroll
+    for (int i = 0; i < EL_SLOTS; i++)
+        el_key_read(&key[i], &keys);
+    for (int step = 0; step < steps; step += EL_SLOTS)
+#pragma unroll
+        for (int i = 0; i < EL_SLOTS; i++) {
+            el_score_land(memory, &held, now, bm);
+            el_key_land(memory, &key[i], now + WIDE_X(bm, 2));
+            wide_wait(WIDE_AHEAD(bm, 2) - 1);
+            barrier(CLK_LOCAL_MEM_FENCE);
+            el_score_fetch(memory, &held, &s, next, bm);
+            el_key_copy(memory, &key[i], &keys, next + WIDE_X(bm, 2));
+            wide_commit();
+            el_key_read(&key[i], &keys);
+            wide_multiply(memory, now, sums, bm, 2, true, EL_F16);
+            next = now; /* what was multiplied is filled next */
+            now = wide_after(now, bm, 2);
+        }
     wide_wait(0);
 }
 
 /* The softmax of the rows in `memory`, outputs of 32 or 64 rows of a tile (wide_give()). An item
  * has 16 keys of a row: four at 4 (item % 8), and at each 32 later. */
 struct el_softmax {
-    __global state_t *p; /* of the tile's first pair and key */
+    __global plane_t *p; /* of the tile's first pair and key */
     __global const float *bias;
     __global const int *position; /* of the group's first row */
     int ld, h_size, first_head;   /* first_head: the tile's first pair in the group */
@@ -210,7 +184,7 @@ TILE_INLINE void el_softmax_rows(const struct el_softmax *s, __local float *memo
                 0.0f, s->n0 + column + 32 * i, s->keys);
             all += p;
             if (row < s->pairs)
-                STATE_PUT4(s->p + (size_t)row * s->ld + column + 32 * i, p);
+                PLANE_PUT4(s->p + (size_t)row * s->ld + column + 32 * i, p);
         }
         sum[r * 8 + item % 8] = sum4(all);
     }
@@ -225,7 +199,7 @@ TILE_INLINE void el_softmax_rows(const struct el_softmax *s, __local float *memo
     }
 }
 
-TILE_INLINE void el_scores_tile(__global state_t *p, __global const state_t *e,
+TILE_INLINE void el_scores_tile(__global plane_t *p, __global const plane_t *e,
                                 __global const state_t *y, __global const int *step,
                                 ulong groups_at, __global const int *lineage, int lineage_ld,
                                 __global const float *bias, int max_distance, ulong rows_at,
@@ -236,8 +210,8 @@ TILE_INLINE void el_scores_tile(__global state_t *p, __global const state_t *e,
     const int n0 = get_group_id(0) * WIDE_N;
     const bool some = t.pairs > 0 && n0 < t.keys;
     float4 sums[WIDE_SUMS];
-    el_score_sums(memory, el_score_source_begin(&t, e, e_low, y, n0, d_size, bm), sums,
-                  some ? (d_size + WIDE_K - 1) / WIDE_K : 0, bm);
+    el_score_sums(memory, el_score_source_begin(&t, e, e_low, some, d_size, bm),
+                  el_key_begin(&t, y, n0, d_size), sums, some ? EL_STEPS(d_size) : 0, bm);
     struct el_softmax s;
     s.ld = ELCL_EL_WIDE_LD(max_keys);
     s.p = p + t.pair * s.ld + n0;
@@ -262,15 +236,15 @@ TILE_INLINE void el_scores_tile(__global state_t *p, __global const state_t *e,
 /* ---- contexts -------------------------------------------------------------------------------- */
 
 /* Fewer stages than WIDE_STAGES(bm, 1) leave room for what follows them in local memory: for a part
- * and the next one, where the rows of its keys begin, in chunks from that of cache row 0, EL_NO_KEY
- * if there is none, and the ratio of factors f_{t-1} / f_t of each pair. */
+ * and the next one, where the rows of its keys begin, EL_NO_KEY if there is none, and the ratio of
+ * factors f_{t-1} / f_t of each pair. */
 #ifdef WIDE_ASYNC
 #define EL_STAGES 3
 #else
 #define EL_STAGES 2
 #endif
 #define EL_PART_STEPS (ELCL_EL_WIDE_PART / WIDE_K)
-#define EL_NO_KEY 0xffffffffu
+ELCL_CHECK(el_slots, EL_SLOTS == 1 || EL_SLOTS == EL_STAGES - 1);
 struct el_parts {
     uint key[2][ELCL_EL_WIDE_PART];
     float ratio[2][64];
@@ -283,43 +257,30 @@ TILE_INLINE int el_after(int stage, int bm)
     return next == EL_STAGES * WIDE_STAGE(bm, 1) ? 0 : next;
 }
 
-/* Where the item's next chunks are: of p in its row, of Y in a column of the rows in el_parts. What
- * the columns beyond D get is not used. */
+/* Where the item's next chunk of p is. */
 struct el_context_source {
-    __global const state_t *p;
-    __global const uint4 *y;
-    int key; /* the next one in el_parts */
-    bool p_inside;
+    __global const plane_t *p;
+    bool inside;
 };
 
 TILE_INLINE struct el_context_source el_context_source_begin(const struct el_tile *t,
-                                                             __global const state_t *p,
-                                                             __global const state_t *y, int ld,
-                                                             int n0, int d_size, int bm)
+                                                             __global const plane_t *p, int ld,
+                                                             int bm)
 {
     const int item = get_local_id(0), row = WIDE_ROW(item, 0);
     struct el_context_source s;
-    s.p_inside = row < min(bm, t->pairs);
-    s.p = p + (t->pair + (s.p_inside ? row : 0)) * ld + WIDE_ROW_CHUNK(item) * 8;
-    s.y = (__global const uint4 *)(y + min(n0 + WIDE_COLUMN_CHUNK(item) * 8, d_size - 8));
-    s.key = WIDE_COLUMN(item, 0);
+    s.inside = row < min(bm, t->pairs);
+    s.p = p + (t->pair + (s.inside ? row : 0)) * ld + WIDE_ROW_CHUNK(item) * 8;
     return s;
 }
 
 /* Brings the next step; after the last one, what follows in the row of p, which is not used. The
- * copies stand side by side: compilers put three instructions before such a sequence. */
-TILE_INLINE void el_context_fetch(__local uint4 *memory, __local const struct el_parts *parts,
-                                  struct wide_held *held, struct el_context_source *s, int stage,
-                                  int bm)
+ * copies of a step stand side by side: compilers put three instructions before such a sequence. */
+TILE_INLINE void el_context_fetch(__local uint4 *memory, struct wide_held *held,
+                                  struct el_context_source *s, int stage, int bm)
 {
-    __local const uint *key = parts->key[0] + s->key;
-    const uint key0 = key[0], key1 = key[16];
-    __global const uint4 *y0 = s->y + key0, *y1 = s->y + key1;
-    s->key = (s->key + WIDE_K) & (2 * ELCL_EL_WIDE_PART - 1);
     if (bm == 64 || WIDE_ROW((int)get_local_id(0), 0) < bm)
-        wide_fetch_row(memory, &held->x[0], stage, 0, s->p, s->p_inside);
-    wide_fetch_column(memory, &held->w[0], stage + WIDE_X(bm, 1), 0, y0, key0 != EL_NO_KEY);
-    wide_fetch_column(memory, &held->w[1], stage + WIDE_X(bm, 1), 1, y1, key1 != EL_NO_KEY);
+        wide_fetch_row(memory, &held->x[0], stage, 0, s->p, s->inside);
     s->p += WIDE_K;
 }
 
@@ -328,9 +289,6 @@ TILE_INLINE void el_context_land(__local uint4 *memory, const struct wide_held *
 {
     if (bm == 64 || WIDE_ROW((int)get_local_id(0), 0) < bm)
         wide_land(wide_row_place(memory, stage, 0), &held->x[0]);
-#pragma unroll
-    for (int i = 0; i < 2; i++)
-        wide_land(wide_column_place(memory, stage + WIDE_X(bm, 1), i), &held->w[i]);
 }
 
 /* log f_t of a part whose largest score is `largest`; `all` is the largest of all parts. */
@@ -367,25 +325,31 @@ TILE_INLINE void el_put_part(__local struct el_parts *parts, const struct el_til
     const int item = get_local_id(0), key = part * ELCL_EL_WIDE_PART + item;
     if (item < ELCL_EL_WIDE_PART)
         parts->key[part % 2][item] =
-            key < t->keys ? (uint)key_row(t->group, t->lineage, key) * (uint)(d_size / 8)
-                          : EL_NO_KEY;
+            key < t->keys ? (uint)el_key_row(t, key) * EL_ROW_CHUNKS(d_size) : EL_NO_KEY;
     if (item < bm && part > 0 && part * ELCL_EL_WIDE_PART < t->keys)
         parts->ratio[part % 2][item] = exp(el_log_factor(row[2 * part - 2], largest) -
                                            el_log_factor(row[2 * part], largest));
 }
 
+/* `steps` is a multiple of EL_SLOTS. */
 TILE_INLINE void el_context_sums(__local uint4 *memory, __local struct el_parts *parts,
                                  const struct el_tile *t, struct el_context_source s,
-                                 __global const float *row, float largest, float4 *sums,
-                                 int steps, int d_size, int bm)
+                                 struct el_value_source values, __global const float *row,
+                                 float largest, float4 *sums, int steps, int d_size, int bm)
 {
+    __local const uint *rows = parts->key[0];
     struct wide_held held;
+    struct el_held value[EL_SLOTS];
     int now = 0, next = 0;
     wide_clear(sums);
     el_put_part(parts, t, row, largest, 0, d_size, bm);
     barrier(CLK_LOCAL_MEM_FENCE);
+#pragma unroll
     for (int i = 0; i < EL_STAGES - 1; i++) {
-        el_context_fetch(memory, parts, &held, &s, next, bm);
+        const uint2 from = el_value_rows(rows, &values);
+        el_context_fetch(memory, &held, &s, next, bm);
+        el_value_copy(memory, from, &value[i % EL_SLOTS], &values, next + WIDE_X(bm, 1));
+        el_value_read(from, &value[i % EL_SLOTS], &values);
         wide_commit();
         next = el_after(next, bm);
     }
@@ -394,16 +358,22 @@ TILE_INLINE void el_context_sums(__local uint4 *memory, __local struct el_parts 
         if (part > 0)
             el_scale_rows(sums, parts->ratio[part % 2], bm);
         el_put_part(parts, t, row, largest, part + 1, d_size, bm);
-        for (int step = first; step < end; step++) {
-            el_context_land(memory, &held, now, bm);
-            wide_wait(EL_STAGES - 2);
-            barrier(CLK_LOCAL_MEM_FENCE);
-            el_context_fetch(memory, parts, &held, &s, next, bm);
-            wide_commit();
-            wide_multiply(memory, now, sums, bm, 1, false, EL_F16);
-            next = now; /* what was multiplied is filled next */
-            now = el_after(now, bm);
-        }
+        for (int step = first; step < end; step += EL_SLOTS)
+#pragma unroll
+            for (int i = 0; i < EL_SLOTS; i++) {
+                el_context_land(memory, &held, now, bm);
+                el_value_land(memory, &value[i], now + WIDE_X(bm, 1));
+                wide_wait(EL_STAGES - 2);
+                barrier(CLK_LOCAL_MEM_FENCE);
+                const uint2 from = el_value_rows(rows, &values);
+                el_context_fetch(memory, &held, &s, next, bm);
+                el_value_copy(memory, from, &value[i], &values, next + WIDE_X(bm, 1));
+                el_value_read(from, &value[i], &values);
+                wide_commit();
+                wide_multiply(memory, now, sums, bm, 1, false, EL_F16);
+                next = now; /* what was multiplied is filled next */
+                now = el_after(now, bm);
+            }
     }
     wide_wait(0);
 }
@@ -425,7 +395,7 @@ TILE_INLINE float el_last_factor(__global const float *parts, int n, float large
     return exp(el_log_factor(parts[2 * n - 2], largest)) / sum;
 }
 
-TILE_INLINE void el_context_tile(__global act_t *c, __global const state_t *p,
+TILE_INLINE void el_context_tile(__global act_t *c, __global const plane_t *p,
                                  __global const state_t *y, __global const int *step,
                                  ulong groups_at, __global const int *lineage, int lineage_ld,
                                  int h_size, int d_size, int max_keys, __local uint4 *memory,
@@ -435,7 +405,7 @@ TILE_INLINE void el_context_tile(__global act_t *c, __global const state_t *p,
     const int item = get_local_id(0), n0 = get_group_id(0) * WIDE_N;
     const int ld = ELCL_EL_WIDE_LD(max_keys);
     const int keys = t.pairs > 0 ? t.keys : 0;
-    const int steps = (keys + WIDE_K - 1) / WIDE_K;
+    const int steps = EL_STEPS(keys);
     const int n_parts = (keys + ELCL_EL_WIDE_PART - 1) / ELCL_EL_WIDE_PART;
     __local struct el_parts *parts =
         (__local struct el_parts *)(memory + EL_STAGES * WIDE_STAGE(bm, 1));
@@ -444,8 +414,8 @@ TILE_INLINE void el_context_tile(__global act_t *c, __global const state_t *p,
     const float largest = el_largest(own, n_parts);
     float4 sums[WIDE_SUMS];
     el_context_sums(memory, parts, &t,
-                    el_context_source_begin(&t, p, y, ld, n0, d_size, bm), own, largest, sums,
-                    steps, d_size, bm);
+                    el_context_source_begin(&t, p, ld, bm), el_value_begin(y, n0, d_size), own,
+                    largest, sums, steps, d_size, bm);
     __local float *last = (__local float *)memory + WIDE_GIVEN_ROWS * ELCL_WIDE_LD; /* [bm] */
     barrier(CLK_LOCAL_MEM_FENCE);
     if (item < bm)
@@ -467,8 +437,8 @@ TILE_INLINE void el_context_tile(__global act_t *c, __global const state_t *p,
 #define EL_KERNEL MMA_KERNEL __attribute__((reqd_work_group_size(ELCL_WIDE_ITEMS, 1, 1)))
 #define DEFINE_EL_WIDE(SCORES, CONTEXT, BM)                                                        \
     EL_KERNEL __kernel void SCORES(                                                                \
-        __global state_t *p,       /* [R, H, ELCL_EL_WIDE_LD(max_keys)] */                         \
-        __global const state_t *e, /* [R, H, D], and the low plane e_low elements after it */      \
+        __global plane_t *p,       /* [R, H, ELCL_EL_WIDE_LD(max_keys)] */                         \
+        __global const plane_t *e, /* [R, H, D], and the low plane e_low elements after it */      \
         __global const state_t *y, /* [cache rows, D] */                                           \
         __global const int *step, ulong groups_at,                                                 \
         __global const int *lineage,                /* [rows, lineage_ld] */                       \
@@ -481,7 +451,7 @@ TILE_INLINE void el_context_tile(__global act_t *c, __global const state_t *p,
     }                                                                                              \
     EL_KERNEL __kernel void CONTEXT(                                                               \
         __global act_t *c,         /* [R, H, D] */                                                 \
-        __global const state_t *p, /* [R, H, ELCL_EL_WIDE_LD(max_keys)] */                         \
+        __global const plane_t *p, /* [R, H, ELCL_EL_WIDE_LD(max_keys)] */                         \
         __global const state_t *y, /* [cache rows, D] */                                           \
         __global const int *step, ulong groups_at,                                                 \
         __global const int *lineage, /* [rows, lineage_ld] */                                      \

@@ -19,7 +19,7 @@
  * The mma_*.cl defines more of its outputs, with an item's number in its sub-group as `lane`:
  *     MMA_FIRST(i)                 the item's first output in the row of its output i
  *     MMA_SLOTS, MMA_SLOT(lane)    how many items share a row, at most 4; which of them this one is
- *     MMA_EXP2(x), MMA_PACK_F16(float2)   if there are faster ones than those below
+ *     MMA_EXP2(x)                  if there is a faster one than that below
  */
 // lint after: tile.cl swizzle.cl mma_emulated.cl tile_mma.cl tile_wide.cl
 // lint: -DVW=4 -DSUBGROUP=32 -DELCL_ACT_F16
@@ -42,15 +42,6 @@
 #define FLASH_F16 false
 #endif
 
-#ifndef MMA_PACK_F16
-TILE_INLINE uint flash_pack_f16(float2 x)
-{
-    uint pair;
-    vstore_half2_rte(x, 0, (half *)&pair);
-    return pair;
-}
-#define MMA_PACK_F16(x) flash_pack_f16(x)
-#endif
 #ifndef MMA_EXP2
 #define MMA_EXP2(x) native_exp2(x)
 #endif

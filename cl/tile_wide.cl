@@ -57,6 +57,7 @@
  *     wide_b wide_load_b_columns(memory, tile, k, chunk, width)         or from a tile of columns
  *     wide_16x16(memory, sums, a, b, f16)                   sums [MMA_SUMS] float4
  *     WIDE_ASYNC, wide_copy(), wide_commit(), wide_wait()   with asynchronous copies only
+ *     MMA_PACK_F16(float2)     a pair of f16, if there is something faster than the one below
  */
 // lint after: tile.cl swizzle.cl mma_emulated.cl tile_mma.cl
 // lint: -DVW=4 -DSUBGROUP=32
@@ -176,6 +177,21 @@ TILE_INLINE int wide_after(int stage, int bm, int parts)
 {
     const int next = stage + WIDE_STAGE(bm, parts);
     return next == WIDE_STAGES(bm, parts) * WIDE_STAGE(bm, parts) ? 0 : next;
+}
+
+/* Two floats as a pair of operands, rounded to nearest even. */
+#ifndef MMA_PACK_F16
+TILE_INLINE uint wide_pack_f16(float2 v)
+{
+    uint pair;
+    vstore_half2_rte(v, 0, (half *)&pair);
+    return pair;
+}
+#define MMA_PACK_F16(v) wide_pack_f16(v)
+#endif
+TILE_INLINE uint wide_pack(float2 v, bool f16)
+{
+    return f16 ? MMA_PACK_F16(v) : mma_pack(v);
 }
 
 /* ---- products -------------------------------------------------------------------------------- */

@@ -1,7 +1,8 @@
 #!/usr/bin/env python3
 """Predicts samples/s of BART-large with el on an H200 from the tables of nvidia-audit.md.
 
-The paper's main row: 320 sources of 1024 tokens, beam 4, 83 steps, 16-bit weights and state. A
+The paper's main row: 320 sources of 1024 tokens, beam 4, 83 steps, 16-bit weights; state of 16, 8
+or 4 bits. A
 product runs at the slower of two rates: that of mma.sync (62 % of the data sheet's tensor rate),
 and 4 instructions per clock and multiprocessor divided by the loop's instructions per matrix
 instruction; times `reached`, the fraction that latency and barriers leave. Attention takes the
@@ -16,14 +17,19 @@ D, FFN, HEADS, VOCABULARY, LAYERS = 1024, 4096, 16, 50265, 12
 ROWS = SENTENCES * BEAMS
 PAIRS = ROWS * HEADS
 
-# Loop instructions per matrix instruction on sm_90; products per term; bytes of an activation;
-# pairs x keys of a tile of self attention; passes over the logits.
+# Loop instructions per matrix instruction on sm_90; products per term; bytes of an activation and
+# of a row of state; pairs x keys of a tile of self attention; passes over the logits.
 BEFORE = dict(wide=16.9, narrow=16.9, scores=12.6, context=18.5, self_scores=12.6,
               self_context=18.5, packed=12.7, gemm_parts=2, score_parts=2, context_parts=2,
-              act=4, tile=(64, 64), passes=11)
+              act=4, row=2 * D, tile=(64, 64), passes=11)
 AFTER = dict(wide=3.0, narrow=3.9, scores=2.8, context=4.0, self_scores=4.0,
              self_context=6.8, packed=12.0, gemm_parts=1, score_parts=2, context_parts=1,
-             act=2, tile=(32, 128), passes=1)
+             act=2, row=2 * D, tile=(32, 128), passes=1)
+# Values, a word for each group, and up to a multiple of 16: cl/storage.cl.
+INT8 = dict(AFTER, scores=4.8, context=8.2, self_scores=8.2, self_context=15.8,
+            row=D + D // 256 * 4)
+INT4 = dict(AFTER, scores=4.9, context=8.3, self_scores=8.4, self_context=15.9,
+            row=D // 2 + D // 64 * 4)
 
 
 def flop_per_s(instructions, reached):
@@ -47,12 +53,12 @@ def step_seconds(k, reached):
         'logits': 2 * ROWS * VOCABULARY * D * k['gemm_parts'] / rate('wide'),
         'cross attention': LAYERS * max(
             cross * (k['score_parts'] / rate('scores') + k['context_parts'] / rate('context')),
-            (2 * SENTENCES * SOURCE * D * 2 + PAIRS * SOURCE * 2 * k['act'] + queries)
+            (2 * SENTENCES * SOURCE * k['row'] + PAIRS * SOURCE * 2 * k['act'] + queries)
             / BYTES_PER_S),
         'self attention': LAYERS * max(
             own * (k['score_parts'] / rate('self_scores')
                    + k['context_parts'] / rate('self_context')),
-            (2 * ROWS * keys * D * 2 + queries) / BYTES_PER_S),
+            (2 * ROWS * keys * k['row'] + queries) / BYTES_PER_S),
         'norms': LAYERS * 3 * ROWS * D * (12 + k['act']) / BYTES_PER_S,
         'select': ROWS * VOCABULARY * 4 * k['passes'] / BYTES_PER_S,
         'launches': (17 * LAYERS + 6) * LAUNCH_S,
@@ -66,7 +72,8 @@ def encoder_seconds(k, reached):
     return tokens * LAYERS * (products + attention + 12 * D * (4 + k['act']) / BYTES_PER_S)
 
 
-for name, kernels in ('before', BEFORE), ('after', AFTER):
+for name, kernels in (('before', BEFORE), ('after', AFTER), ('after, int8 state', INT8),
+                      ('after, int4 state', INT4)):
     for reached in 1.0, 0.8, 0.6:
         parts = step_seconds(kernels, reached)
         step, encoder = sum(parts.values()), encoder_seconds(kernels, reached)

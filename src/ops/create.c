@@ -29,6 +29,9 @@ static const char *const gpu_files[] = {
 static const char *const int8_files[] = {"gemm_int8.cl", "quantize_row.cl", "quantize_gpu.cl"};
 /* Follow the tiles by a matrix instruction. */
 static const char *const wide_files[] = {"tile_wide.cl", "gemm_wide.cl", "gemm_rows_wide.cl"};
+/* Follow those and attn_el_gpu.cl. */
+static const char *const wide_el_files[] = {"narrow_wide.cl", "attn_el_wide_keys.cl",
+                                            "attn_el_wide.cl"};
 
 /* Adds a file that is not there yet. */
 static void add_file(struct elcl_program_parts *parts, const char *file)
@@ -89,7 +92,7 @@ static void add_gpu_files(struct elcl_program_parts *parts, const struct elcl_op
         add_tiles(parts, ops->attn_mma);
     add_file(parts, "attn_el_gpu.cl");
     if (ops->wide_el)
-        add_file(parts, "attn_el_wide.cl");
+        add_files(parts, wide_el_files, ELCL_COUNT(wide_el_files));
     if (ops->int8_mma) {
         add_tiles(parts, ops->int8_mma);
         add_file(parts, "tile_wide.cl");

@@ -26,6 +26,8 @@ CLC = "/usr/lib/clc/nvptx64--nvidiacl.bc"
 # The assembler for sm_80 needs a little more.
 MOST_PER_MATRIX = {"sm_80": 4.25, "sm_90": 4}
 FEW_ROWS = re.compile(r"_rows_|_32$")
+# Each item widens 16 numbers of narrow state in a step: two or four instructions for each.
+MOST_WITH_WIDENING = {"attn_el_wide_scores": 5.1, "attn_el_wide_context": 8.5}
 # Two thirds of these loops are a softmax, and the position bias, which most models jump over.
 MOST_WITH_SOFTMAX = {"attn_packed_wide_64": 12.5, "attn_packed_wide_128": 9}
 # Of a multiprocessor: 32-bit registers, warps, work-groups, and bytes of local memory, of which

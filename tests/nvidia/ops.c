@@ -59,6 +59,14 @@ static inline u16 to_f16(f32 f)
     return h;
 }
 
+static inline u16 double_to_f16(double f)
+{
+    const _Float16 v = (_Float16)f;
+    u16 h;
+    memcpy(&h, &v, sizeof(h));
+    return h;
+}
+
 static inline u32 to_bf16(f32 f)
 {
     const u32 x = bits(f);
@@ -286,6 +294,16 @@ static inline s32 dot4(u32 a, u32 b, s32 c, bool a_signed, bool b_signed)
     X(neg_f16, "neg.f16", u16, u16, none, none, a ^ 0x8000)                                        \
     X(abs_f16, "abs.f16", u16, u16, none, none, a & 0x7fff)
 
+/* Pairs. Products of f16 are exact in double precision, and so are most sums: one rounding. */
+#define PAIR(f) (f(a, b, c, 0) | f(a, b, c, 16) << 16)
+#define SUM_F16(a, b, c, i) (u32) to_f16(H((u16)((a) >> i)) + H((u16)((b) >> i)))
+#define FMA_F16(a, b, c, i)                                                                        \
+    (u32) double_to_f16((double)H((u16)((a) >> i)) * (double)H((u16)((b) >> i)) +                  \
+                        (double)H((u16)((c) >> i)))
+#define OPS_F16_PAIRS(X)                                                                           \
+    X(add_f16x2, "add.rn.f16x2", b32, b32, b32, none, PAIR(SUM_F16))                               \
+    X(fma_f16x2, "fma.rn.f16x2", b32, b32, b32, b32, PAIR(FMA_F16))
+
 #define OPS_MIXED(X)                                                                               \
     X(and_pred, "and.pred", pred, pred, pred, none, a &b)                                          \
     X(or_pred, "or.pred", pred, pred, pred, none, a | b)                                           \
@@ -353,6 +371,7 @@ static void op_bfi(struct warp *w, struct instr *i)
     OPS_FROM_F32(X)                                                                                \
     OPS_TO_F32(X)                                                                                  \
     OPS_F16(X)                                                                                     \
+    OPS_F16_PAIRS(X)                                                                               \
     OPS_MIXED(X)                                                                                   \
     OPS_CONVERT(X, u16, u32)                                                                       \
     OPS_CONVERT(X, u16, u64)                                                                       \
