@@ -26,14 +26,21 @@
 // lint: -DVW=4
 // lint: -DVW=4 -DELCL_STATE_F16
 // lint: -DVW=4 -DELCL_STATE_F16 -DELCL_ACT_F16
+// lint: -DVW=4 -DELCL_STATE_INT8
+// lint: -DVW=4 -DELCL_STATE_INT4 -DELCL_ACT_BF16
+
+#ifdef STATE_NARROW
+#define EL_ALIGNED(d_size) true /* rows begin at multiples of 16 bytes */
+#else
+#define EL_ALIGNED(d_size) ((d_size) % 4 == 0)
+#endif
 
 /* Key j of a group, or the last key if there are fewer; any row if there are none. */
-TILE_INLINE __global const state_t *el_key(__global const state_t *y,
-                                           __global const struct elcl_row_group *group,
-                                           __global const int *lineage, int j, int keys, int d_size)
+TILE_INLINE state_row el_key(__global const state_t *y,
+                             __global const struct elcl_row_group *group,
+                             __global const int *lineage, int j, int keys, int d_size)
 {
-    const int row = keys > 0 ? key_row(group, lineage, min(j, keys - 1)) : 0;
-    return y + (size_t)row * d_size;
+    return state_row_at(y, keys > 0 ? key_row(group, lineage, min(j, keys - 1)) : 0, d_size);
 }
 
 /* Scales the products of a pair and adds the biases of the keys from `distance` on. */
@@ -85,19 +92,19 @@ attn_el_scores(__global float *p,         /* [R, H, ELCL_EL_LD(max_keys)] */
     const int m = min(row, pairs - 1);
     lineage += (size_t)group->lineage_row * lineage_ld;
     e += (pair + m) * d_size;
-    y = el_key(y, group, lineage, n0 + row, keys, d_size);
+    const state_row y_row = el_key(y, group, lineage, n0 + row, keys, d_size);
     float4 sums[8];
     tile_clear(sums);
     int now = 0;
     struct tile_rows query = tile_read_planes(e, e_low, 0, d_end, aligned);
-    struct tile_rows key = tile_read_key(y, 0, d_end, aligned);
+    struct tile_rows key = tile_read_key(y_row, 0, d_end, EL_ALIGNED(d_size));
     for (int d = 0; d < d_end; d += ELCL_TILE_K) {
         TILE(put_rows)(&t->panels.x[now], query, true);
         TILE(put_rows)(&t->panels.w[now], key, STATE_LOW);
         barrier(CLK_LOCAL_MEM_FENCE);
         if (d + ELCL_TILE_K < d_end) {
             query = tile_read_planes(e, e_low, d + ELCL_TILE_K, d_end, aligned);
-            key = tile_read_key(y, d + ELCL_TILE_K, d_end, aligned);
+            key = tile_read_key(y_row, d + ELCL_TILE_K, d_end, EL_ALIGNED(d_size));
         }
         TILE(multiply)(&t->panels.x[now], &t->panels.w[now], sums, STATE_LOW, pairs);
         now ^= 1;
@@ -153,7 +160,7 @@ attn_el_context(__global act_t *c,         /* [R, H, D] */
     const int keys = pairs > 0 ? group->n_shared + group->n_private : 0;
     const size_t pair = (size_t)group->row * h_size + m0;
     const int d_end = keys ? d_size : 0;
-    const bool aligned = d_size % 4 == 0;
+    const bool aligned = EL_ALIGNED(d_size);
     lineage += (size_t)group->lineage_row * lineage_ld;
     p += (pair + min(TILE_PART_ROW(item), pairs - 1)) * ELCL_EL_LD(max_keys);
     __global const float *parts = p + max_keys;

@@ -25,7 +25,8 @@
  * for devices that larger tiles leave idle.
  * Local memory: ELCL_EL_SCORES_BYTES(stages, bm) and ELCL_EL_CONTEXT_BYTES(bm).
  */
-// lint after: tile.cl swizzle.cl mma_emulated.cl tile_mma.cl tile_wide.cl narrow_wide.cl attn_el_wide_keys.cl
+// lint after: tile.cl swizzle.cl mma_emulated.cl tile_mma.cl tile_wide.cl
+// lint after: narrow_wide.cl attn_el_wide_keys.cl
 // lint: -DVW=4 -DSUBGROUP=32 -DELCL_STATE_F16 -DELCL_ACT_F16
 // lint: -DVW=4 -DSUBGROUP=8 -DELCL_STATE_BF16 -DELCL_ACT_BF16
 // lint: -DVW=4 -DSUBGROUP=32 -DELCL_STATE_INT8 -DELCL_ACT_BF16

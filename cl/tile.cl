@@ -64,18 +64,25 @@ DEFINE_LOAD4(weight_load4, weight_t, WEIGHT_GET, WEIGHT_4, WEIGHT_ALIGNED4)
 DEFINE_LOAD4(plane_load4, plane_t, PLANE_GET, PLANE_4, PLANE_ALIGNED4)
 #endif
 #ifdef STATE_NARROW
+/* Four integers of a row from element i on, a multiple of four, as bytes. */
+TILE_INLINE uint state_bytes4(state_row row, int i, bool aligned)
+{
+#ifdef ELCL_STATE_INT8
+    return aligned ? *(__global const uint *)(row.values + i) : as_uint(vload4(0, row.values + i));
+#else
+    return *(__global const uint *)(row.values + STATE_BYTE(i)) >> STATE_SHIFT(i) & 0x0f0f0f0fu;
+#endif
+}
+TILE_INLINE float4 state_widen4(uint bytes, float2 group)
+{
+    return ELCL_MAC((float4)(group.x), convert_float4(as_uchar4(bytes)), (float4)(group.y));
+}
+/* Beyond the end of a row, up to a multiple of four, is the offset of its last group or of what
+ * follows in the row. */
 TILE_INLINE float4 state_load4(state_row row, int i, int n, bool aligned)
 {
-    if (i + 4 <= n)
-        return aligned ? state_aligned4(row, i) : state_vec4(row, i);
-    float4 v = (float4)(0.0f);
-    if (i < n)
-        v.x = state_get(row, i);
-    if (i + 1 < n)
-        v.y = state_get(row, i + 1);
-    if (i + 2 < n)
-        v.z = state_get(row, i + 2);
-    return v;
+    return i < n ? state_widen4(state_bytes4(row, i, aligned), state_group(row, i))
+                 : (float4)(0.0f);
 }
 #else
 DEFINE_LOAD4(state_load4, state_t, STATE_GET, STATE_4, STATE_ALIGNED4)
@@ -159,8 +166,14 @@ TILE_INLINE struct tile_rows tile_read_key(state_row row, int k, int k_size, boo
 {
     const int at = k + TILE_PART_K((int)get_local_id(0));
     struct tile_rows part;
+#ifdef STATE_NARROW
+    const float2 group = at < k_size ? state_group(row, at) : (float2)(0.0f);
+    part.lo = state_widen4(at < k_size ? state_bytes4(row, at, aligned) : 0, group);
+    part.hi = state_widen4(at + 4 < k_size ? state_bytes4(row, at + 4, aligned) : 0, group);
+#else
     part.lo = state_load4(row, at, k_size, aligned);
     part.hi = state_load4(row, at + 4, k_size, aligned);
+#endif
     return part;
 }
 

@@ -4,7 +4,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "base/util.h"
+#include "base/state_row.h"
 #include "elcl/plan.h"
 #include "ops/gemm_clblast.h"
 #include "ops/launch.h"
@@ -273,7 +273,8 @@ static void choose_mma(struct elcl_ops *ops, const struct elcl_features *feature
                               : asked                          ? asked
                                                                : features->mma;
     ops->gemm_mma = mma_of(mma, ops->weights);
-    ops->attn_mma = mma_of(mma, ops->state);
+    /* Narrow state is widened on its way to the tiles. */
+    ops->attn_mma = elcl_state_is_narrow(ops->state) ? mma : mma_of(mma, ops->state);
 }
 
 /* GPU kernels multiply integers only when asked: nothing has measured that they are faster so. */
