@@ -17,6 +17,15 @@ struct builder {
     elcl_error *err;
 };
 
+/* Without types, which files of GPT-2 may lack, only the end of a text is special. */
+static int assume_types(struct builder *b)
+{
+    b->types = elcl_calloc(b->tokens.n, sizeof(*b->types));
+    for (size_t i = 0; i < b->tokens.n && b->types; i++)
+        b->types[i] = NORMAL;
+    return b->types ? ELCL_OK : elcl_fail_nomem(b->err);
+}
+
 static int read_tokens(struct builder *b, bool scores)
 {
     int rc;
@@ -24,7 +33,11 @@ static int read_tokens(struct builder *b, bool scores)
     if (b->tokens.n > ELCL_MAX_TOKEN_ID)
         return elcl_fail(b->err, ELCL_E_FORMAT, "%s: expected at most %d tokens, found %zu",
                          b->gguf->path, ELCL_MAX_TOKEN_ID, b->tokens.n);
-    ELCL_TRY(elcl_gguf_ints(b->gguf, "tokenizer.ggml.token_type", b->tokens.n, &b->types, b->err));
+    if (scores || elcl_gguf_has(b->gguf, "tokenizer.ggml.token_type"))
+        ELCL_TRY(
+            elcl_gguf_ints(b->gguf, "tokenizer.ggml.token_type", b->tokens.n, &b->types, b->err));
+    else
+        ELCL_TRY(assume_types(b));
     if (scores)
         ELCL_TRY(
             elcl_gguf_floats(b->gguf, "tokenizer.ggml.scores", b->tokens.n, &b->scores, b->err));

@@ -185,7 +185,10 @@ files() {
     done
 }
 files gguf model-q4.gguf
-head -c 300 "$root/tests/golden/gguf/t5.gguf" >gguf/cut.gguf
+t5=$root/tests/golden/gguf/t5.gguf
+head -c 300 "$t5" >gguf/cut.gguf
+LC_ALL=C sed 's/enc.blk.0.attn_q/enc.blk.0.attn_x/' "$t5" >gguf/less.gguf
+LC_ALL=C sed 's/t5.block_count/t5.black_count/' "$t5" >gguf/keyless.gguf
 files ct2 model.bin shared_vocabulary.json
 echo '{"add_source_bos": false}' >ct2/config.json
 files onnx config.json decoder_model.onnx
@@ -235,7 +238,9 @@ rows "$real" <<'END'
 1 @ generate gguf/cut.gguf hello @ gguf/cut.gguf: has fewer keys than it says; is the file complete?
 1 @ plan gguf/cut.gguf @ gguf/cut.gguf: has fewer keys than it says
 1 @ encode gguf/cut.gguf hello @ gguf/cut.gguf: has fewer keys than it says
-1 @ languages "$root/tests/golden/gguf/t5.gguf" @ t5.gguf: the model has no languages
+1 @ generate gguf/less.gguf hello @ gguf/less.gguf: tensor encoder.block.0.layer.0.SelfAttention.q.weight is missing
+1 @ plan gguf/keyless.gguf @ gguf/keyless.gguf: has no key t5.block_count
+1 @ languages "$t5" @ t5.gguf: the model has no languages
 1 @ encode "$root/tests/golden/gguf/gpt2.gguf" hello @ gpt2.gguf: the file has no tokenizer; use token ids
 1 @ generate ct2 hello @ ct2/model.bin: ends inside a number; is the file complete?
 1 @ plan ct2 @ ct2/model.bin: ends inside a number; is the file complete?

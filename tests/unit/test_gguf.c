@@ -386,6 +386,26 @@ static void test_bytes(void)
     elcl_tokenizer_destroy(&t);
 }
 
+/* Old files of GPT-2 have no types of tokens. */
+static void test_without_types(void)
+{
+    struct elcl_tokenizer *t = NULL;
+    elcl_error err = {0};
+    size_t n = 0;
+    if (!check_case("bytes without types"))
+        return;
+    char *data = read_golden_file("tests/fuzz/seeds/gguf/bytes.gguf", &n);
+    static const char key[] = "tokenizer.ggml.token_type";
+    for (size_t i = 0; data && i + sizeof(key) < n; i++)
+        if (!memcmp(data + i, key, sizeof(key) - 1))
+            data[i] = 'T';
+    write_file("typeless.gguf", data, n);
+    elcl_free(data);
+    CHECK(!elcl_tokenizer_load(temporary_path("typeless.gguf"), &t, &err), "%s", err.msg);
+    check_encode(t, "abb<e>", "2 1 3");
+    elcl_tokenizer_destroy(&t);
+}
+
 /* A vocabulary of T5's kind: three special pieces, "a", and more tokens of a type and a score. */
 struct token {
     const char *text;
@@ -650,6 +670,7 @@ int main(int argc, char **argv)
     test_config();
     test_kinds_of_t5();
     test_bytes();
+    test_without_types();
     test_tokens();
     test_head();
     test_values_refused();
