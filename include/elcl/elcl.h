@@ -239,6 +239,14 @@ typedef struct elcl_model_params {
      * from the model's own generation options, its default source length, and a batch that keeps
      * the device busy. Values beyond the model's limits are reduced to them. */
     int expected_batch, expected_beams, expected_source, expected_target;
+    /* A directory for outputs of the encoder; NULL (default): they are not kept. Sources that this
+     * model has encoded before, in any process, are then read from there and give the same tokens,
+     * bit for bit. Created with mode 700; a directory that others may write to is not used, which a
+     * warning says, as it says that the disk is full. No effect on decoder-only models. The outputs
+     * tell nearly as much as the texts they are made of. */
+    const char *encoder_cache;
+    uint64_t encoder_cache_bytes; /* of its files, those used longest ago are removed; from 1 MiB
+                                   * on; 0 (default): 4 GiB */
     int no_cache; /* 1: compile every kernel from source and store nothing; default 0 */
     int no_matrix_instructions; /* 1: do not use the matrix instructions of a GPU; default 0. So
                                  * does ELCL_MATRIX_INSTRUCTIONS=off in the environment */
@@ -268,7 +276,7 @@ typedef struct elcl_model elcl_model;
  * ELCL_ATTN_MHA on CPUs and ELCL_ATTN_EL elsewhere, unless too small a batch of that fits and
  * another variant is predicted to be faster with default rates for this type of device.
  *
- * ELCL_E_ARG:          params->state is ELCL_INT8.
+ * ELCL_E_ARG:          params->state is ELCL_INT8, or params->encoder_cache_bytes too small.
  * ELCL_E_IO:           the directory or one of its files is missing or cannot be read.
  * ELCL_E_FORMAT:       a file is damaged, or contradicts the configuration.
  * ELCL_E_UNSUPPORTED:  elcl does not support this model type, tokenizer or configuration, or cannot

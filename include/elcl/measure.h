@@ -18,21 +18,22 @@ extern "C" {
 
 /* Totals since the engine was created, except where a comment says otherwise. */
 typedef struct elcl_engine_stats {
-    int batch_size;         /* the most requests in flight */
-    uint64_t samples;       /* finished requests */
-    uint64_t cancelled;     /* requests, not among the samples */
-    uint64_t waiting;       /* requests in the queue now */
-    uint64_t in_flight;     /* requests in the batch now */
-    uint64_t source_tokens; /* encoded */
-    uint64_t output_tokens; /* of each request's best hypothesis, without start token or prompt */
-    uint64_t steps;         /* decoding steps */
-    uint64_t rows;          /* hypotheses, summed over all steps */
-    double seconds;         /* inside elcl_engine_step() */
-    uint64_t planned_bytes; /* device buffers now, weights included, computed from their sizes */
-    uint64_t live_bytes;    /* device buffers now, of the model and all its engines and scorers */
-    uint64_t peak_bytes;    /* the highest live_bytes so far */
-    uint64_t bytes_moved;   /* memory traffic that the operations need, estimated */
-    uint64_t flop;          /* arithmetic that the operations need */
+    int batch_size;           /* the most requests in flight */
+    uint64_t samples;         /* finished requests */
+    uint64_t cancelled;       /* requests, not among the samples */
+    uint64_t waiting;         /* requests in the queue now */
+    uint64_t in_flight;       /* requests in the batch now */
+    uint64_t source_tokens;   /* encoded */
+    uint64_t output_tokens;   /* of each request's best hypothesis, without start token or prompt */
+    uint64_t steps;           /* decoding steps */
+    uint64_t rows;            /* hypotheses, summed over all steps */
+    double seconds;           /* inside elcl_engine_step() */
+    uint64_t planned_bytes;   /* device buffers now, weights included, computed from their sizes */
+    uint64_t live_bytes;      /* device buffers now, of the model and all its engines and scorers */
+    uint64_t peak_bytes;      /* the highest live_bytes so far */
+    uint64_t bytes_moved;     /* memory traffic that the operations need, estimated */
+    uint64_t flop;            /* arithmetic that the operations need */
+    uint64_t restored_tokens; /* of the source tokens: whose encoder output the encoder cache had */
     double compile_seconds; /* in which the driver compiled kernels for the model's device; short if
                              * it had them in its cache */
 } elcl_engine_stats;

@@ -21,8 +21,8 @@ static int check_directory(const char *path, const struct stat *st, elcl_error *
 {
     if (st->st_uid != geteuid())
         return elcl_fail(err, ELCL_E_IO,
-                         "%s: belongs to user %lu, expected user %lu: set ELCL_CACHE_DIR to a "
-                         "directory of your own",
+                         "%s: belongs to user %lu, expected user %lu: use a directory of your "
+                         "own (ELCL_CACHE_DIR, --encoder-cache)",
                          path, (unsigned long)st->st_uid, (unsigned long)geteuid());
     if (st->st_mode & OTHERS_WRITE)
         return elcl_fail(err, ELCL_E_IO,
@@ -122,26 +122,52 @@ static int read_all(int fd, const char *directory, const char *name, size_t byte
     return rc;
 }
 
-static int read_at(int directory_fd, const char *directory, const char *name, size_t max_bytes,
-                   char **data, size_t *bytes, elcl_error *err)
+/* *fd is -1 if there is no such file. */
+static int open_at(int directory_fd, const char *directory, const char *name, size_t max_bytes,
+                   int *fd, size_t *bytes, elcl_error *err)
 {
     struct stat st;
-    const int fd = openat(directory_fd, name, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
-    if (fd < 0 && errno == ENOENT)
+    const int opened = openat(directory_fd, name, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
+    *fd = -1;
+    if (opened < 0 && errno == ENOENT)
         return ELCL_OK;
-    if (fd < 0 || fstat(fd, &st)) {
+    if (opened < 0 || fstat(opened, &st)) {
         const int why = errno;
-        if (fd >= 0)
-            close(fd);
+        if (opened >= 0)
+            close(opened);
         return elcl_fail(err, ELCL_E_IO, "%s/%s: cannot open: %s", directory, name, strerror(why));
     }
     const int rc = check_file(directory, name, &st, max_bytes, err);
     if (rc) {
-        close(fd);
+        close(opened);
         return rc;
     }
     *bytes = (size_t)st.st_size;
-    return read_all(fd, directory, name, *bytes, data, err);
+    *fd = opened;
+    return ELCL_OK;
+}
+
+static int read_at(int directory_fd, const char *directory, const char *name, size_t max_bytes,
+                   char **data, size_t *bytes, elcl_error *err)
+{
+    int fd;
+    const int rc = open_at(directory_fd, directory, name, max_bytes, &fd, bytes, err);
+    return rc || fd < 0 ? rc : read_all(fd, directory, name, *bytes, data, err);
+}
+
+int elcl_own_open(const char *directory, const char *name, struct elcl_file *file, elcl_error *err)
+{
+    int directory_fd, fd = -1;
+    size_t bytes = 0;
+    *file = (struct elcl_file){0};
+    int rc = open_directory(directory, &directory_fd, err);
+    if (rc || directory_fd < 0)
+        return rc;
+    rc = open_at(directory_fd, directory, name, SIZE_MAX, &fd, &bytes, err);
+    close(directory_fd);
+    if (fd >= 0)
+        *file = (struct elcl_file){.path = name, .fd = fd, .bytes = bytes, .open = true};
+    return rc;
 }
 
 int elcl_own_read(const char *directory, const char *name, size_t max_bytes, char **data,

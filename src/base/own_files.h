@@ -8,7 +8,7 @@
 
 #include <stddef.h>
 
-#include "base/error.h"
+#include "base/os.h"
 
 /* Creates the directory with mode 0700 if it is missing. ELCL_E_IO: it cannot be created, or it is
  * refused; the message has the remedy. */
@@ -18,6 +18,10 @@ int elcl_own_directory(const char *directory, elcl_error *err);
  * with elcl_free(). Refuses files of more than max_bytes. */
 int elcl_own_read(const char *directory, const char *name, size_t max_bytes, char **data,
                   size_t *bytes, elcl_error *err);
+
+/* Opens directory/name for elcl_file_read(); file->open is false if there is no such file. The
+ * file's path is `name`. */
+int elcl_own_open(const char *directory, const char *name, struct elcl_file *file, elcl_error *err);
 
 /* Creates or replaces directory/name, and the directory: readers see the old content or the new. */
 int elcl_own_write(const char *directory, const char *name, const void *data, size_t bytes,

@@ -253,19 +253,32 @@ static void put_prompt(struct elcl_engine *engine, const struct elcl_sentence *s
     records->max_keys = elcl_max_int(records->max_keys, n);
 }
 
+/* Returns a sentence's source, as what an encoding begins with. */
+static struct elcl_source source_of(const struct elcl_sentence *sentence)
+{
+    struct elcl_source source = sentence->source;
+    if (sentence->stored.there)
+        source.kind = ELCL_SOURCE_STORED;
+    return source;
+}
+
 /* Adds a sentence to the encoding, unless it does not fit or has another kind of source. */
 static void put_source(struct elcl_engine *engine, struct elcl_sentence *sentence)
 {
     struct elcl_records *records = &engine->encode;
     const bool by_row = engine->state.variant->cache_by_row;
     const int place = by_row ? sentence->first_row : sentence->slot;
-    if (sentence->source.kind != records->kind ||
-        !elcl_numbers_fit(&engine->numbers, &engine->state, records, &sentence->source))
+    const struct elcl_source source = source_of(sentence);
+    if (source.kind != records->kind ||
+        !elcl_numbers_fit(&engine->numbers, &engine->state, records, &source) ||
+        (source.kind == ELCL_SOURCE_STORED &&
+         !elcl_stored_read(engine->model, &source, &sentence->stored, &engine->numbers,
+                           records->n_rows)))
         return;
     sentence->encoded = records->n_rows;
     sentence->admitted = true;
     records->keeps_rows = records->keeps_rows || sentence->rows;
-    elcl_numbers_add(&engine->numbers, &engine->state, records, &sentence->source,
+    elcl_numbers_add(&engine->numbers, &engine->state, records, &source,
                      place * engine->state.capacity.max_source);
 }
 
@@ -293,23 +306,27 @@ static int begin_encoding(struct elcl_engine *engine, elcl_error *err)
         sentence->encoded = -1;
         if (sentence->admitted)
             continue;
+        elcl_stored_ask(engine->model, &sentence->source, sentence->rows != NULL,
+                        &sentence->stored);
         if (!found)
-            records->kind = sentence->source.kind;
+            records->kind = source_of(sentence).kind;
         found = true;
         if (sentence->rows)
             rc = elcl_numbers_reserve(&engine->numbers, &engine->state, ELCL_SOURCE_ROWS, err);
     }
     if (!rc && found)
         rc = elcl_numbers_reserve(&engine->numbers, &engine->state, records->kind, err);
+    if (!rc && found && engine->model->encoder_cache)
+        rc = elcl_numbers_reserve(&engine->numbers, &engine->state, ELCL_SOURCE_STORED, err);
     return rc;
 }
 
-bool elcl_batch_encode_records(struct elcl_engine *engine, int *rc, elcl_error *err)
+/* Puts the new sentences that fit into the encoding. */
+static void put_new(struct elcl_engine *engine)
 {
     struct elcl_records *records = &engine->encode;
     const bool only = engine->state.arch->decoder_only;
-    *rc = begin_encoding(engine, err);
-    for (int i = 0; !*rc && i < engine->state.capacity.sentences; i++) {
+    for (int i = 0; i < engine->state.capacity.sentences; i++) {
         struct elcl_sentence *sentence = engine->slots[i];
         if (!sentence || sentence->admitted)
             continue;
@@ -322,5 +339,16 @@ bool elcl_batch_encode_records(struct elcl_engine *engine, int *rc, elcl_error *
     }
     records->n_self = records->n_rows;
     records->n = records->self_at + (size_t)records->n_rows * ELCL_ROW_GROUP_INTS;
-    return !*rc && records->n_rows > 0;
+}
+
+/* What the cache has lost since it was asked has another kind in the next try. */
+bool elcl_batch_encode_records(struct elcl_engine *engine, int *rc, elcl_error *err)
+{
+    do {
+        *rc = begin_encoding(engine, err);
+        if (*rc)
+            return false;
+        put_new(engine);
+    } while (!engine->encode.n_rows && elcl_batch_has_new(engine));
+    return engine->encode.n_rows > 0;
 }

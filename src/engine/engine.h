@@ -6,6 +6,7 @@
 
 #include "elcl/measure.h"
 #include "engine/plan.h"
+#include "engine/restore.h"
 #include "engine/source.h"
 #include "model/cross_tap.h"
 #include "model/model.h"
@@ -27,6 +28,7 @@ struct elcl_sentence {
     struct elcl_sentence *next; /* in the waiting queue */
     float no_speech_prob;       /* NAN before the step that gives it */
     struct elcl_source source;  /* what it points to follows the sentence */
+    struct elcl_stored stored;  /* its place in the encoder cache */
     int n_source;               /* source.n */
     const int32_t *prompt;      /* [n_prompt] tokens before the one that the first step takes: of a
                                  * decoder-only model's source, or start token and prefix */

@@ -8,6 +8,7 @@
 #include "engine/tune_file.h"
 #include "engine/tune_gemm.h"
 #include "format/package.h"
+#include "model/encoder_cache.h"
 #include "model/model.h"
 #include "model/synthetic.h"
 #include "search/options.h"
@@ -101,6 +102,7 @@ static int open_model(const char *directory, const char *synthetic, uint64_t see
     if (directory)
         ELCL_TRY(elcl_package_open(directory, &inner, err));
     ELCL_TRY(elcl_check_state(params->state, err));
+    ELCL_TRY(elcl_encoder_cache_check(params, err));
     ELCL_TRY(elcl_model_begin(inner, synthetic, seed, params, &random, &m, err));
     if (inner)
         ELCL_TRY(elcl_tensors_open(inner, &stored, err));

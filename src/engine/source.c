@@ -5,6 +5,7 @@
 
 #include "base/util.h"
 #include "engine/engine.h"
+#include "model/attn.h"
 
 /* ---- requests -------------------------------------------------------------------------------- */
 
@@ -141,6 +142,11 @@ int elcl_numbers_reserve(struct elcl_numbers *numbers, const struct elcl_state *
         numbers->rows = elcl_ops_host_memory(state->ops, rows * (size_t)arch->d, sizeof(float));
         return numbers->rows ? ELCL_OK : elcl_fail_nomem(err);
     }
+    if (kind == ELCL_SOURCE_STORED && !numbers->stored) {
+        numbers->stored = elcl_ops_host_memory(
+            state->ops, rows, elcl_stored_row_bytes(arch, state->variant->id, state->ops));
+        return numbers->stored ? ELCL_OK : elcl_fail_nomem(err);
+    }
     if (kind != ELCL_SOURCE_INPUTS || frames->rows)
         return ELCL_OK;
     void *memory = elcl_ops_host_memory(state->ops, room * (size_t)arch->input_width,
@@ -178,6 +184,7 @@ void elcl_numbers_add(struct elcl_numbers *numbers, const struct elcl_state *sta
         memcpy(numbers->rows + (size_t)first * d, source->numbers, source->n * d * sizeof(float));
         records->given = numbers->rows;
     }
+    records->stored = numbers->stored;
     for (int s = 0; s < n; s++) {
         const int r = first + s;
         const int32_t record[ELCL_ROW_INTS] = {[ELCL_ROW_TOKEN] =

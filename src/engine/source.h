@@ -17,14 +17,15 @@ struct elcl_source {
  * read, and more than `max` tokens or outputs of the encoder. */
 int elcl_source_read(const struct elcl_model *model, const elcl_request *request, size_t max,
                      struct elcl_source *source, elcl_error *err);
-/* Returns the bytes of a copy. */
+/* Returns the bytes of a copy. The kind is not STORED. */
 size_t elcl_source_bytes(const struct elcl_arch *arch, const struct elcl_source *source);
 /* Copies tokens or numbers to `memory` and points the source there. */
 void elcl_source_copy(const struct elcl_arch *arch, struct elcl_source *source, void *memory);
 
 /* Numbers of one encoding on the host; {0} until one needs them. */
 struct elcl_numbers {
-    float *rows; /* [encode_rows, D] given, or what the encoder made */
+    float *rows;  /* [encode_rows, D] given, or what the encoder made */
+    char *stored; /* [encode_rows] of elcl_stored_row_bytes(), from or for the encoder cache */
     struct elcl_front_frames frames;
 };
 

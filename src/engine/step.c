@@ -9,13 +9,17 @@
 
 const elcl_error elcl_cancelled = {ELCL_E_INTERRUPTED, "the request was cancelled"};
 
-/* Copies the encoder's output to the sentences of the encoding that want it. */
+/* Copies the encoder's output to the sentences of the encoding that want it. What the cache had is
+ * of f32 then. */
 static int keep_rows(struct elcl_engine *e, elcl_error *err)
 {
-    const size_t d = (size_t)e->state.arch->d;
-    int rc;
-    ELCL_TRY(elcl_ops_download(e->state.ops, &e->state.buffers[ELCL_B_X], e->numbers.rows,
-                               (size_t)e->encode.n_rows * d * sizeof(float), err));
+    const size_t d = (size_t)e->state.arch->d, bytes = (size_t)e->encode.n_rows * d * sizeof(float);
+    int rc = ELCL_OK;
+    if (e->encode.kind == ELCL_SOURCE_STORED)
+        memcpy(e->numbers.rows, e->numbers.stored, bytes);
+    else
+        ELCL_TRY(elcl_ops_download(e->state.ops, &e->state.buffers[ELCL_B_X], e->numbers.rows,
+                                   bytes, err));
     for (int i = 0; i < e->state.capacity.sentences; i++) {
         const struct elcl_sentence *s = e->slots[i];
         if (s && s->rows && s->encoded >= 0)
@@ -23,6 +27,18 @@ static int keep_rows(struct elcl_engine *e, elcl_error *err)
                    (size_t)s->n_source * d * sizeof(float));
     }
 fail:
+    return rc;
+}
+
+/* Puts the encoder's output of the encoding's sentences into the cache. */
+static int store_rows(struct elcl_engine *e, elcl_error *err)
+{
+    const int rc = elcl_stored_rows_read(&e->state, &e->encode, e->numbers.stored, err);
+    for (int i = 0; !rc && i < e->state.capacity.sentences; i++) {
+        const struct elcl_sentence *s = e->slots[i];
+        if (s && s->encoded >= 0)
+            elcl_stored_put(e->model, &s->source, &s->stored, &e->numbers, s->encoded);
+    }
     return rc;
 }
 
@@ -51,6 +67,10 @@ static int encode_new(struct elcl_engine *e, elcl_error *err)
         ELCL_TRY(e->state.arch->decoder_only ? elcl_decoder_prefill(&e->state, &e->encode, err)
                                              : elcl_encoder_run(&e->state, &e->encode, err));
         e->stats.source_tokens += (uint64_t)e->encode.n_rows;
+        if (e->encode.kind == ELCL_SOURCE_STORED)
+            e->stats.restored_tokens += (uint64_t)e->encode.n_rows;
+        else if (e->model->encoder_cache && e->encode.kind != ELCL_SOURCE_ROWS)
+            ELCL_TRY(store_rows(e, err));
         if (e->encode.keeps_rows)
             ELCL_TRY(keep_rows(e, err));
         if (elcl_batch_has_new(e)) /* the next pass overwrites the records */

@@ -140,6 +140,15 @@ fail:
     return rc;
 }
 
+bool elcl_config_hash(const struct elcl_config *config, uint64_t *hash)
+{
+    char *text = cJSON_PrintUnformatted(config->model);
+    if (text)
+        *hash = elcl_hash_string(*hash, text);
+    cJSON_free(text);
+    return text != NULL;
+}
+
 void elcl_config_finish(struct elcl_config *config)
 {
     free(config->directory);

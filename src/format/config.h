@@ -4,6 +4,7 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
 #include "base/error.h"
 
@@ -30,6 +31,8 @@ int elcl_config_load(const char *directory, struct elcl_config *config, elcl_err
 int elcl_config_parse(const char *model, size_t n_model, const char *generation,
                       size_t n_generation, struct elcl_config *config, elcl_error *err);
 void elcl_config_finish(struct elcl_config *config); /* {0} is fine */
+/* Hashes all of config.json. Returns false if memory is short. */
+bool elcl_config_hash(const struct elcl_config *config, uint64_t *hash);
 
 /* Read a value of config.json. The plain form requires the key; the _or form uses `fallback` if the
  * key is absent or null. The error for a wrong type or a value outside min .. max names the file,

@@ -126,7 +126,9 @@ int elcl_encoder_run(struct elcl_state *state, const struct elcl_records *record
     int rc;
     ELCL_TRY(elcl_ops_upload(state->ops, &state->buffers[ELCL_B_ENCODE], records->data,
                              records->n * sizeof(*records->data), err));
-    if (records->kind == ELCL_SOURCE_ROWS) {
+    if (records->kind == ELCL_SOURCE_STORED) {
+        ELCL_TRY(elcl_stored_rows_write(state, records, err));
+    } else if (records->kind == ELCL_SOURCE_ROWS) {
         ELCL_TRY(take_given(state, records, err));
     } else {
         ELCL_TRY(embed(state, records, err));

@@ -7,6 +7,7 @@
 #include "base/os.h"
 #include "base/util.h"
 #include "format/model_file.h"
+#include "model/encoder_cache.h"
 #include "model/synthetic.h"
 #include "model/unused.h"
 
@@ -188,18 +189,23 @@ int elcl_model_load(struct elcl_model *m, const elcl_model_params *params, struc
     if (rc)
         return rc;
     struct elcl_strmap used = {0};
-    struct elcl_loader loader = {.ops = m->ops,
-                                 .st = st,
-                                 .used = &used,
-                                 .panel = m->ops->panel,
-                                 .rounds_inputs = m->ops->dot != ELCL_DOT_NONE,
-                                 .storage = m->ops->weights,
-                                 .attention = m->attention,
-                                 .err = err};
+    uint64_t content = ELCL_HASH_INIT;
+    struct elcl_loader loader = {
+        .ops = m->ops,
+        .st = st,
+        .used = &used,
+        .content = params->encoder_cache && !m->arch.decoder_only ? &content : NULL,
+        .panel = m->ops->panel,
+        .rounds_inputs = m->ops->dot != ELCL_DOT_NONE,
+        .storage = m->ops->weights,
+        .attention = m->attention,
+        .err = err};
     rc = m->family->load(m->family, &loader, &m->arch, &m->weights);
     m->weight_bytes = loader.bytes;
     if (!rc)
         rc = warn_of_unused(m, st, &used, err);
+    if (!rc)
+        elcl_encoder_cache_open(m, params, &ops_params, content);
     elcl_strmap_finish(&used);
     return rc;
 }
@@ -241,6 +247,7 @@ void elcl_model_close(elcl_model **model)
     if (!model || !*model)
         return;
     struct elcl_model *m = *model;
+    elcl_encoder_cache_close(m);
     elcl_weights_finish(&m->weights);
     elcl_ops_destroy(&m->ops);
     elcl_device_close(&m->device);

@@ -25,6 +25,7 @@ struct elcl_model {
     struct elcl_ops *ops;          /* uploads and programs; engines clone it */
     struct elcl_weights weights;
     uint64_t weight_bytes;
+    struct elcl_disk_cache *encoder_cache; /* NULL: none */
 };
 
 /* Reads what texts need of a directory: the tokenizer if there is one, and the special tokens of

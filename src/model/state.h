@@ -183,6 +183,7 @@ enum elcl_source_kind {
     ELCL_SOURCE_TOKENS,
     ELCL_SOURCE_INPUTS, /* frames, of which the front makes rows */
     ELCL_SOURCE_ROWS,   /* outputs of an encoder */
+    ELCL_SOURCE_STORED, /* what elcl_stored_rows_read() gave */
 };
 
 /* One encoding or step as the host describes it: records in one int array, uploaded unchanged. */
@@ -210,7 +211,8 @@ struct elcl_records {
     enum elcl_source_kind kind;             /* of all rows */
     const struct elcl_front_frames *frames; /* INPUTS */
     const float *given;                     /* ROWS: [n_rows, D] of elcl_ops_host_memory() */
-    bool keeps_rows;                        /* ELCL_B_X receives the output, too */
+    const char *stored; /* STORED: n_rows of elcl_stored_row_bytes(), of the same memory */
+    bool keeps_rows;    /* ELCL_B_X receives the output, too */
 };
 
 /*
@@ -220,6 +222,19 @@ struct elcl_records {
  * ELCL_ROW_CACHE_ROW of each record.
  */
 int elcl_encoder_run(struct elcl_state *state, const struct elcl_records *records, elcl_error *err);
+
+/* stored_rows.c: the encoder's output as bytes, in the form that the attention variant reads, and
+ * in the type of that. */
+enum elcl_storage elcl_stored_type(enum elcl_attention attention, const struct elcl_ops *ops);
+size_t elcl_stored_row_bytes(const struct elcl_arch *arch, enum elcl_attention attention,
+                             const struct elcl_ops *ops);
+/* Copies the output of the encoding that has just run to `rows` of elcl_ops_host_memory(), and
+ * waits. */
+int elcl_stored_rows_read(struct elcl_state *state, const struct elcl_records *records, void *rows,
+                          elcl_error *err);
+/* Puts records->stored where an encoding would have put its output. */
+int elcl_stored_rows_write(struct elcl_state *state, const struct elcl_records *records,
+                           elcl_error *err);
 
 /*
  * Writes the states and tokens of prompts, or of prefixes whose sources are encoded, to the cache

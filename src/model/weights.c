@@ -42,9 +42,11 @@ static int missing(const struct elcl_loader *loader, const char *name)
 static int mark_used(const struct elcl_loader *loader, const struct elcl_tensor *t)
 {
     int32_t found;
-    return loader->used
-               ? elcl_strmap_add(loader->used, t->name, strlen(t->name), 0, &found, loader->err)
-               : ELCL_OK;
+    const size_t n = strlen(t->name);
+    if (!loader->used || elcl_strmap_get(loader->used, t->name, n) >= 0)
+        return ELCL_OK;
+    const int rc = loader->content ? elcl_load_content(loader, t) : ELCL_OK;
+    return rc ? rc : elcl_strmap_add(loader->used, t->name, n, 0, &found, loader->err);
 }
 
 /* Finds a tensor and checks its shape; ignores leading dimensions of 1. */

@@ -42,4 +42,7 @@ void elcl_load_f32_part(const struct elcl_tensor *tensor, size_t at, size_t n, f
 /* Frees what was read to the host, since everything required is on the device; returns rc. */
 int elcl_load_done(const struct elcl_loader *loader, int rc);
 
+/* weights_content.c: adds name, form and content of a tensor to loader->content. */
+int elcl_load_content(const struct elcl_loader *loader, const struct elcl_tensor *t);
+
 #endif

@@ -20,18 +20,33 @@ int elcl_ops_settle(struct elcl_ops *ops, elcl_error *err)
     return ops->in_flight ? elcl_ops_finish(ops, err) : ELCL_OK;
 }
 
-int elcl_ops_upload(struct elcl_ops *ops, const struct elcl_buffer *buffer, const void *data,
-                    size_t bytes, elcl_error *err)
+static int check_range(const char *what, const struct elcl_buffer *buffer, size_t at, size_t bytes,
+                       elcl_error *err)
+{
+    return at > buffer->bytes || bytes > buffer->bytes - at
+               ? elcl_fail(err, ELCL_E_INTERNAL, "%s: %s of %zu bytes at %zu, it has %zu",
+                           buffer->label, what, bytes, at, buffer->bytes)
+               : ELCL_OK;
+}
+
+int elcl_ops_upload_at(struct elcl_ops *ops, const struct elcl_buffer *buffer, size_t at,
+                       const void *data, size_t bytes, elcl_error *err)
 {
     if (ops->cost)
         return ELCL_OK;
-    if (bytes > buffer->bytes)
-        return elcl_fail(err, ELCL_E_INTERNAL, "%s: upload of %zu bytes into %zu", buffer->label,
-                         bytes, buffer->bytes);
+    const int rc = check_range("upload", buffer, at, bytes, err);
+    if (rc)
+        return rc;
     ops->in_flight = true;
     return elcl_cl_check(
-        clEnqueueWriteBuffer(ops->queue, buffer->mem, CL_FALSE, 0, bytes, data, 0, NULL, NULL),
+        clEnqueueWriteBuffer(ops->queue, buffer->mem, CL_FALSE, at, bytes, data, 0, NULL, NULL),
         "clEnqueueWriteBuffer", buffer->label, err);
+}
+
+int elcl_ops_upload(struct elcl_ops *ops, const struct elcl_buffer *buffer, const void *data,
+                    size_t bytes, elcl_error *err)
+{
+    return elcl_ops_upload_at(ops, buffer, 0, data, bytes, err);
 }
 
 int elcl_ops_zero(struct elcl_ops *ops, const struct elcl_buffer *buffer, size_t at, size_t bytes,
@@ -45,18 +60,30 @@ int elcl_ops_zero(struct elcl_ops *ops, const struct elcl_buffer *buffer, size_t
         "clEnqueueFillBuffer", buffer->label, err);
 }
 
+static int download(struct elcl_ops *ops, const struct elcl_buffer *buffer, size_t at, void *data,
+                    size_t bytes, bool wait, elcl_error *err)
+{
+    int rc = check_range("download", buffer, at, bytes, err);
+    if (rc)
+        return rc;
+    ops->in_flight = true;
+    rc = elcl_cl_check(clEnqueueReadBuffer(ops->queue, buffer->mem, wait ? CL_TRUE : CL_FALSE, at,
+                                           bytes, data, 0, NULL, NULL),
+                       "clEnqueueReadBuffer", buffer->label, err);
+    ops->in_flight = rc || !wait;
+    return rc;
+}
+
 int elcl_ops_download(struct elcl_ops *ops, const struct elcl_buffer *buffer, void *data,
                       size_t bytes, elcl_error *err)
 {
-    if (bytes > buffer->bytes)
-        return elcl_fail(err, ELCL_E_INTERNAL, "%s: download of %zu bytes from %zu", buffer->label,
-                         bytes, buffer->bytes);
-    ops->in_flight = true;
-    const int rc = elcl_cl_check(
-        clEnqueueReadBuffer(ops->queue, buffer->mem, CL_TRUE, 0, bytes, data, 0, NULL, NULL),
-        "clEnqueueReadBuffer", buffer->label, err);
-    ops->in_flight = rc != ELCL_OK;
-    return rc;
+    return download(ops, buffer, 0, data, bytes, true, err);
+}
+
+int elcl_ops_download_at(struct elcl_ops *ops, const struct elcl_buffer *buffer, size_t at,
+                         void *data, size_t bytes, elcl_error *err)
+{
+    return download(ops, buffer, at, data, bytes, false, err);
 }
 
 void elcl_ops_count(struct elcl_ops *ops, const char *name, enum elcl_op_class op_class,

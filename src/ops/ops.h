@@ -193,6 +193,9 @@ int elcl_ops_settle(struct elcl_ops *ops, elcl_error *err);
  * until the next wait. */
 int elcl_ops_upload(struct elcl_ops *ops, const struct elcl_buffer *buffer, const void *data,
                     size_t bytes, elcl_error *err);
+/* The same to the bytes of the buffer from `at` on. */
+int elcl_ops_upload_at(struct elcl_ops *ops, const struct elcl_buffer *buffer, size_t at,
+                       const void *data, size_t bytes, elcl_error *err);
 /* Fills `bytes` from `at` on with zeros, without waiting. Elements have 16 bits or more. */
 int elcl_ops_zero(struct elcl_ops *ops, const struct elcl_buffer *buffer, size_t at, size_t bytes,
                   elcl_error *err);
@@ -200,6 +203,10 @@ int elcl_ops_zero(struct elcl_ops *ops, const struct elcl_buffer *buffer, size_t
  * it outlives the queue. */
 int elcl_ops_download(struct elcl_ops *ops, const struct elcl_buffer *buffer, void *data,
                       size_t bytes, elcl_error *err);
+/* Copies from the bytes of the buffer from `at` on to elcl_ops_host_memory(), without waiting: they
+ * are there after elcl_ops_finish(). */
+int elcl_ops_download_at(struct elcl_ops *ops, const struct elcl_buffer *buffer, size_t at,
+                         void *data, size_t bytes, elcl_error *err);
 
 /* ---- weights (matrix.c) -------------------------------------------------------------------- */
 

@@ -49,6 +49,8 @@ int cli_model_open(const struct cli_model_options *options, const char *model_na
     params.compute = (enum elcl_compute)options->compute;
     params.memory_limit_bytes = options->memory_limit_bytes;
     params.no_cache = options->no_cache;
+    params.encoder_cache = options->encoder_cache;
+    params.encoder_cache_bytes = options->encoder_cache_bytes;
     params.no_matrix_instructions = options->no_matrix_instructions;
     params.expected_batch = options->expected_batch;
     params.expected_beams = options->expected_beams;

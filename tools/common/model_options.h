@@ -14,6 +14,8 @@ struct cli_model_options {
     int compute;                  /* enum elcl_compute */
     uint64_t memory_limit_bytes;
     int no_cache, no_matrix_instructions;
+    const char *encoder_cache; /* a directory, or NULL */
+    uint64_t encoder_cache_bytes;
     /* The expected workload, as far as the command line tells it; 0: unknown. */
     int expected_batch, expected_beams, expected_source, expected_target;
 };
@@ -58,6 +60,14 @@ struct cli_model_options {
      (at) + offsetof(struct cli_model_options, kernels), 0, 0, cli_kernel_words}, \
     {CLI_OPT_CHOICE, "matrix-instructions", "auto|off", CLI_MATRIX_HELP, \
      (at) + offsetof(struct cli_model_options, no_matrix_instructions), 0, 0, cli_matrix_words}, \
+    {CLI_OPT_TEXT, "encoder-cache", "DIR", \
+     "keep outputs of the encoder in DIR: what was encoded before is read from there, with the " \
+     "same results (default: keep none)", \
+     (at) + offsetof(struct cli_model_options, encoder_cache), 0, 0, NULL}, \
+    {CLI_OPT_BYTES, "encoder-cache-size", "BYTES", \
+     "let the files in DIR take so much, from 1M on; those used longest ago are removed (default " \
+     "4G)", \
+     (at) + offsetof(struct cli_model_options, encoder_cache_bytes), 0, 0, NULL}, \
     {CLI_OPT_FLAG, "no-cache", NULL, "build all kernels from source and store nothing", \
      (at) + offsetof(struct cli_model_options, no_cache), 0, 0, NULL}
 /* clang-format on */
