@@ -5,7 +5,7 @@
  * b * panels + n / NR, with zeros in columns beyond N; storage.cl says how panels with K_PACK > 1
  * lie. Sums of int8 weights meet the scales of their columns at the end. A dot_*.cl says how a step
  * multiplies: K_PACK neighbors in k, either as f32 with widened weights, or as they are, with X
- * rounded to the type of W (quantize.cl).
+ * rounded to the type of W (quantize.cl). The tiles of int4 weights are in gemm_int4_cpu.cl.
  *
  * A work-item takes a run of panels and a block of rows. It goes through K in slices, so that a
  * panel's slice stays in the nearest caches while the block's tiles of GEMM_ROWS rows x NR columns
@@ -48,6 +48,10 @@
 #ifdef DOT_WHOLE
 /* It follows the row. */
 #define GEMM_X_SCALE(r) as_float(x[(size_t)(r) * x_ld + x_ld - 1])
+#else
+#define GEMM_X_SCALE(r) 1.0f
+#endif
+#if defined(DOT_WHOLE) && !defined(ELCL_WEIGHT_INT4)
 static inline floatv gemm_sums(const dot_sum *sums, __global const weight_t *panel, int k_size,
                                int j, float x_scale)
 {
@@ -62,16 +66,15 @@ static inline float gemm_sum(const dot_sum *sums, __global const weight_t *panel
     return (float)(sums[j] - shift) * weight_scale(panel, k_size, NR, j) * x_scale;
 }
 #else
-#define GEMM_X_SCALE(r) 1.0f
 static inline floatv gemm_sums(const dot_sum *sums, __global const weight_t *panel, int k_size,
                                int j, float x_scale)
 {
-    return LOADV(sums + j) * weight_scale_v(panel, k_size, NR, j);
+    return LOADV(sums + j) * weight_scale_v(panel, k_size, NR, j) * x_scale;
 }
 static inline float gemm_sum(const dot_sum *sums, __global const weight_t *panel, int k_size, int j,
                              float x_scale)
 {
-    return sums[j] * weight_scale(panel, k_size, NR, j);
+    return sums[j] * weight_scale(panel, k_size, NR, j) * x_scale;
 }
 #endif
 
@@ -99,6 +102,7 @@ static inline void gemm_put(__global float *y, const dot_sum *sums, __global con
     }
 }
 
+#ifndef ELCL_WEIGHT_INT4 /* gemm_int4_cpu.cl has these functions */
 /* The weights of a panel's NR columns that one step multiplies. */
 static inline void gemm_weights(dot_w *wv, __global const weight_t *w)
 {
@@ -226,6 +230,7 @@ static inline void gemm_two_panels(dot_sum *sums, __global const dot_x *x,
     else
         gemm_tile(3, 2, sums, x, w, next, steps, x_ld, true, GEMM_AHEAD, GEMM_STEP);
 }
+#endif
 
 __kernel void gemm(__global float *y,              /* [batch, M, y_ld] */
                    __global const dot_x *x,        /* [batch, M, x_ld], in steps */

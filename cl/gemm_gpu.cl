@@ -2,7 +2,8 @@
  * GEMM, GPU kernel: Y[b, m, n] = act(sum_k X[b, m, k] W[b, n, k] + bias[b, n]) + residual[b, m, n]
  *
  * W is the row-major transpose, W[b, n, k] at k * weight_width(N) + n of panel b; sums of int8
- * weights meet the scales of their columns at the end. The sum over k is cut into slices of `slice`
+ * weights meet the scales of their columns at the end, and int4 weights are widened when they are
+ * read. The sum over k is cut into slices of `slice`
  * terms, a multiple of ELCL_TILE_K that depends only on K. A slice is one chain over k in ascending
  * order, and the slices are added in ascending order: this kernel for many rows and gemm_rows for
  * few (gemm_rows.cl, gemm_rows_mma.cl) give the same bits, and results do not depend on M.
@@ -15,7 +16,22 @@
 // lint: -DVW=4
 // lint: -DVW=4 -DELCL_WEIGHT_BF16 -DELCL_ACT_BF16
 // lint: -DVW=4 -DELCL_WEIGHT_INT8
+// lint: -DVW=4 -DELCL_WEIGHT_INT4
 
+#ifdef ELCL_WEIGHT_INT4
+/* Four columns of W from n on, at k, which is even, and at k + 1. X is zero beyond K, so there W's
+ * last group is read again. */
+TILE_INLINE struct tile_columns gemm_read(__global const weight_t *w, int n, int k, int width,
+                                          int k_size)
+{
+    const int at = min(k, (k_size - 1) / 8 * 8 + k % 8);
+    const struct int4_columns c = int4_read(w, n, at / 8 * 8, width);
+    struct tile_columns part;
+    part.even = int4_widen(c, at);
+    part.odd = int4_widen(c, at + 1);
+    return part;
+}
+#else
 /* Four columns of W from n on, at k and at k + 1, of rows of `width`. X is zero beyond K, so there
  * W's last row is read again. */
 TILE_INLINE struct tile_columns gemm_read(__global const weight_t *w, int n, int k, int width,
@@ -26,6 +42,7 @@ TILE_INLINE struct tile_columns gemm_read(__global const weight_t *w, int n, int
     part.odd = weight_row4(w + (size_t)min(k + 1, k_size - 1) * width, n, width);
     return part;
 }
+#endif
 
 TILE_KERNEL __kernel void
 gemm(__global void *y,               /* [batch, M, y_ld] as gemm_put.cl says */

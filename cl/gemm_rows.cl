@@ -11,6 +11,7 @@
 // lint: -DVW=4
 // lint: -DVW=4 -DELCL_WEIGHT_F16 -DELCL_ACT_F16
 // lint: -DVW=4 -DELCL_WEIGHT_INT8
+// lint: -DVW=4 -DELCL_WEIGHT_INT4
 
 __attribute__((reqd_work_group_size(ELCL_TILE_ITEMS, 1, 1))) __kernel void
 gemm_rows(__global void *y,               /* [batch, M, y_ld] as gemm_put.cl says */
@@ -35,8 +36,17 @@ gemm_rows(__global void *y,               /* [batch, M, y_ld] as gemm_put.cl say
         x_at[r] = (size_t)min(m0 + r, m_size - 1) * x_ld;
         acc[r] = (float4)(0.0f);
     }
+#ifdef ELCL_WEIGHT_INT4
+    struct int4_columns columns;
+#endif
     for (int k = s * slice; k < k_end; k++) {
+#ifdef ELCL_WEIGHT_INT4
+        if (k % 8 == 0) /* slices begin there */
+            columns = int4_read(w, n0 + 4 * i, k, width);
+        const float4 v = int4_widen(columns, k);
+#else
         const float4 v = weight_row4(w + (size_t)k * width, n0 + 4 * i, width);
+#endif
 #pragma unroll
         for (int r = 0; r < ELCL_ROWS_M; r++)
             acc[r] = ELCL_MAC((float4)(ACT_GET(x, x_at[r] + k)), v, acc[r]);

@@ -132,6 +132,9 @@ enum { ELCL_ADD_Y = 1, ELCL_ADD_TO_H = 2, ELCL_ADD_TO_X = 4, ELCL_ADD_TO_STATE =
 #define ELCL_SELECT_CHUNKS 8
 #define ELCL_SELECT_BYTES(items) ((ELCL_SELECT_CHUNKS + 1) * (items)*8)
 
+/* Neighbors in k of int4 weights that share a scale. */
+#define ELCL_INT4_GROUP 32
+
 /* CPU kernels: rows of a work-item of gemm_cpu.cl, at most. */
 #define ELCL_GEMM_BLOCK 96
 /* attn_el_cpu.cl: pairs (row, head) of a work-item, at most, and of a tile. */

@@ -1,8 +1,9 @@
 /*
- * Storage types: in memory, weights, state and activations are f32, f16 or bf16, weights also int8,
- * and state also int8 or int4; in registers they are f32.
+ * Storage types: in memory, weights, state and activations are f32, f16 or bf16, and weights and
+ * state also int8 or int4; in registers they are f32.
  *
- * -D ELCL_WEIGHT_F32 | ELCL_WEIGHT_F16 | ELCL_WEIGHT_BF16 | ELCL_WEIGHT_INT8   type of weights
+ * -D ELCL_WEIGHT_F32 | ELCL_WEIGHT_F16 | ELCL_WEIGHT_BF16 | ELCL_WEIGHT_INT8 | ELCL_WEIGHT_INT4
+ *              type of weights
  * -D ELCL_STATE_F32  | ELCL_STATE_F16  | ELCL_STATE_BF16 | ELCL_STATE_INT8 | ELCL_STATE_INT4
  *              type of caches and the encoder output; the last two define STATE_NARROW
  * -D ELCL_ACT_F32    | ELCL_ACT_F16    | ELCL_ACT_BF16     type of activations (GPU kernels; f32 if
@@ -21,6 +22,8 @@
  * of a panel of `width` at weight_at(k, width, n). int8 weights are integers; weight_scale() of
  * their column turns them into weights. The scales follow a panel's values.
  *
+ * int4 weights are words (src/ops/ops.h); weight_value() is weight k of column n of a panel.
+ *
  * -D K_PACK    for int8 and bf16 compute, more than 1: K_PACK neighbors in k of a column lie side
  *              by side, for GEMMs that multiply them at once; K is rounded up to a multiple of 4,
  *              or of K_PACK if that is more, with zeros. In int8 the columns' sums of integers, as
@@ -38,6 +41,7 @@
 // lint: -DVW=8 -DELCL_WEIGHT_INT8 -DK_PACK=4
 // lint: -DVW=4 -DELCL_WEIGHT_INT8 -DK_PACK=16
 // lint: -DVW=8 -DELCL_WEIGHT_BF16 -DK_PACK=2
+// lint: -DVW=8 -DELCL_WEIGHT_INT4
 // lint: -DVW=8 -DELCL_STATE_INT8
 // lint: -DVW=16 -DELCL_STATE_INT4
 // lint: -DVW=4 -DELCL_STATE_INT4 -DELCL_ACT_F16
@@ -107,6 +111,8 @@ typedef char weight_t;
 #define WEIGHT_VEC(p) CAT(convert_float, VW)(CAT(vload, VW)(0, p))
 #define WEIGHT_4(p) convert_float4(vload4(0, p))
 #define WEIGHT_ALIGNED4(p) convert_float4(*(__global const char4 *)(p))
+#elif defined(ELCL_WEIGHT_INT4)
+typedef uint weight_t;
 #else
 typedef float weight_t;
 #define WEIGHT_GET(p, i) (p)[i]
@@ -115,11 +121,11 @@ typedef float weight_t;
 #define WEIGHT_ALIGNED4(p) (*(__global const float4 *)(p))
 #endif
 
-/* The columns of a panel of all n columns. Rows of 16-bit weights begin at multiples of 16 bytes,
- * for wide loads; the columns beyond n are zeros. */
+/* The columns of a panel of all n columns. Rows of 16-bit and int4 weights begin at multiples of 16
+ * bytes, for wide loads; the columns beyond n are zeros. */
 static inline int weight_width(int n)
 {
-#if defined(ELCL_WEIGHT_F16) || defined(ELCL_WEIGHT_BF16)
+#if defined(ELCL_WEIGHT_F16) || defined(ELCL_WEIGHT_BF16) || defined(ELCL_WEIGHT_INT4)
     return (n + 7) / 8 * 8;
 #else
     return n;
@@ -158,10 +164,22 @@ static inline floatv weight_scale_v(__global const weight_t *panel, int k_size, 
     return LOADV((__global const float *)(panel + weight_values(k_size, width)) + n);
 }
 #else
+#ifdef ELCL_WEIGHT_INT4
+/* Words of a group: 4 rows of `width`, and the scales. */
+static inline size_t int4_words(int width)
+{
+    return (size_t)width / 2 * 9;
+}
+static inline size_t weight_panel(int k_size, int width)
+{
+    return (size_t)((k_size + ELCL_INT4_GROUP - 1) / ELCL_INT4_GROUP) * int4_words(width);
+}
+#else
 static inline size_t weight_panel(int k_size, int width)
 {
     return (size_t)(K_PACK > 1 ? (k_size + 3) / 4 * 4 : k_size) * width;
 }
+#endif
 static inline float weight_scale(__global const weight_t *panel, int k_size, int width, int n)
 {
     return 1.0f;
@@ -169,6 +187,25 @@ static inline float weight_scale(__global const weight_t *panel, int k_size, int
 static inline floatv weight_scale_v(__global const weight_t *panel, int k_size, int width, int n)
 {
     return (floatv)(1.0f);
+}
+#endif
+
+/* The weight. */
+#ifdef ELCL_WEIGHT_INT4
+#define INT4_SHIFT(k) ((k) % 4 * 8 + (k) % 8 / 4 * 4) /* of weight k in its word */
+static inline float weight_value(__global const weight_t *panel, int k_size, int width, int k,
+                                 int n)
+{
+    panel += k / ELCL_INT4_GROUP * int4_words(width);
+    const uint word = panel[k % ELCL_INT4_GROUP / 8 * width + n];
+    return (float)((int)(word >> INT4_SHIFT(k) & 15u) - 8) *
+           vload_half(n, (__global const half *)(panel + 4 * width));
+}
+#else
+static inline float weight_value(__global const weight_t *panel, int k_size, int width, int k,
+                                 int n)
+{
+    return WEIGHT_GET(panel, weight_at(k, width, n)) * weight_scale(panel, k_size, width, n);
 }
 #endif
 

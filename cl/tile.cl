@@ -59,7 +59,9 @@ struct tile_columns {
 #define F32_ALIGNED4(p) (*(__global const float4 *)(p))
 DEFINE_LOAD4(f32_load4, float, F32_GET, F32_4, F32_ALIGNED4)
 DEFINE_LOAD4(act_load4, act_t, ACT_GET, ACT_4, ACT_ALIGNED4)
+#ifndef ELCL_WEIGHT_INT4
 DEFINE_LOAD4(weight_load4, weight_t, WEIGHT_GET, WEIGHT_4, WEIGHT_ALIGNED4)
+#endif
 #ifdef ELCL_PLANES
 DEFINE_LOAD4(plane_load4, plane_t, PLANE_GET, PLANE_4, PLANE_ALIGNED4)
 #endif
@@ -88,6 +90,32 @@ TILE_INLINE float4 state_load4(state_row row, int i, int n, bool aligned)
 DEFINE_LOAD4(state_load4, state_t, STATE_GET, STATE_4, STATE_ALIGNED4)
 #endif
 
+#ifdef ELCL_WEIGHT_INT4
+/* Four neighbors of 8 k in a panel of all columns. Panels and rows of words begin at multiples of
+ * 16 bytes, scales at multiples of 8. */
+struct int4_columns {
+    uint4 words;
+    float4 scales;
+};
+
+/* Columns n .. n + 3 at k, a multiple of 8; zeros beyond `width`. */
+TILE_INLINE struct int4_columns int4_read(__global const weight_t *panel, int n, int k, int width)
+{
+    struct int4_columns c = {(uint4)(0u), (float4)(0.0f)};
+    if (n >= width) /* a multiple of 8 */
+        return c;
+    panel += k / ELCL_INT4_GROUP * int4_words(width);
+    c.words = *(__global const uint4 *)(panel + k % ELCL_INT4_GROUP / 8 * width + n);
+    c.scales = f16_aligned4((__global const half *)(panel + 4 * width) + n);
+    return c;
+}
+
+/* The weights at k. */
+TILE_INLINE float4 int4_widen(struct int4_columns c, int k)
+{
+    return convert_float4(as_int4(c.words >> INT4_SHIFT(k) & 15u) - 8) * c.scales;
+}
+#else
 /* Columns n .. n + 3 of a row of `width` weights, a panel of all columns; zeros beyond it. */
 TILE_INLINE float4 weight_row4(__global const weight_t *row, int n, int width)
 {
@@ -97,6 +125,7 @@ TILE_INLINE float4 weight_row4(__global const weight_t *row, int n, int width)
     return weight_load4(row, n, width, width % 4 == 0);
 #endif
 }
+#endif
 
 /* `low` of weights and of state. */
 #ifdef ELCL_WEIGHT_BF16

@@ -4,6 +4,7 @@
  */
 // lint: -DVW=8 -DWG=1 -DELCL_WEIGHT_F16
 // lint: -DVW=4 -DWG=64 -DELCL_WEIGHT_INT8
+// lint: -DVW=4 -DWG=64 -DELCL_WEIGHT_INT4
 
 __kernel void widen(__global float *wide, __global const weight_t *weights, int n_size, int k_size)
 {
@@ -12,5 +13,5 @@ __kernel void widen(__global float *wide, __global const weight_t *weights, int 
     weights += batch * weight_panel(k_size, width);
     wide += (batch * k_size + k) * n_size;
     for (int n = get_local_id(0); n < n_size; n += WG)
-        wide[n] = WEIGHT_GET(weights, k * width + n) * weight_scale(weights, k_size, n_size, n);
+        wide[n] = weight_value(weights, k_size, width, (int)k, n);
 }

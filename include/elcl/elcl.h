@@ -207,7 +207,9 @@ enum elcl_storage {
     ELCL_BF16,
     ELCL_INT8, /* weights: integers in -127 .. 127 and an f32 factor for each output channel; state:
                 * integers in 0 .. 255, an f16 factor and an f16 offset for 256 elements */
-    ELCL_INT4, /* state: integers in 0 .. 15, an f16 factor and an f16 offset for 64 elements */
+    ELCL_INT4, /* weights: integers in -8 .. 7 and an f16 factor for 32 inputs of an output channel,
+                * with token embeddings, the head and convolutions in INT8; state: integers in 0 ..
+                * 15, an f16 factor and an f16 offset for 64 elements */
 };
 
 /* Types in which matrix products are computed. Sums are f32 (int8: int). F16 works only with GPU
@@ -219,7 +221,8 @@ enum elcl_compute {
                         * measured to pay; GPU kernels: F16 or BF16 if it has a matrix instruction
                         */
     ELCL_COMPUTE_F32,  /* inputs stay in f32 */
-    ELCL_COMPUTE_INT8, /* int8 weights: inputs are rounded to int8 with a factor for each row */
+    ELCL_COMPUTE_INT8, /* int8 and int4 weights: inputs are rounded to int8 with a factor for each
+                        * row */
     ELCL_COMPUTE_BF16, /* bf16 weights: inputs are rounded to bf16, sums are f32 */
     ELCL_COMPUTE_F16,  /* f16 weights: inputs are rounded to f16, sums are f32 */
 };

@@ -35,10 +35,11 @@ static const struct efficiency gpu_kernels = {1, 1, 1, 1};
 static double gemm_rate(const elcl_plan_params *p, const elcl_device_rates *m,
                         enum elcl_kernels kernels)
 {
-    const bool may = p->weights != ELCL_INT8 || kernels == ELCL_KERNELS_CPU;
+    const bool integers = p->weights == ELCL_INT8 || p->weights == ELCL_INT4;
+    const bool may = !integers || kernels == ELCL_KERNELS_CPU;
     const bool rounded = (p->compute == ELCL_COMPUTE_AUTO && may) ||
                          elcl_compute_rounds_inputs(p->compute, p->weights);
-    if (rounded && p->weights == ELCL_INT8 && m->int8_gops > 0)
+    if (rounded && integers && m->int8_gops > 0)
         return m->int8_gops;
     if (rounded && p->weights == ELCL_BF16 && m->bf16_gflops > 0)
         return m->bf16_gflops;

@@ -69,7 +69,7 @@ static int product_init(struct product *p, struct elcl_ops *ops, int m, int n, i
         return elcl_fail_nomem(err);
     const struct elcl_matrix_source source = {
         .data = p->w, .dtype = ELCL_F32, .n = n, .n_stride = (size_t)k, .k_stride = 1};
-    ELCL_TRY(elcl_matrix_create(ops, "tuning", 1, k, &source, 1, &p->matrix, err));
+    ELCL_TRY(elcl_matrix_create(ops, "tuning", ops->weights, 1, k, &source, 1, &p->matrix, err));
     ELCL_TRY(elcl_buffer_create(ops->device, "tuning", x_bytes, &p->x_buffer, err));
     ELCL_TRY(elcl_buffer_create(ops->device, "tuning", y_bytes, &p->y_buffer, err));
     ELCL_TRY(upload_x(p, err));
@@ -177,7 +177,8 @@ int elcl_tune_clblast_rows(const struct elcl_tune_file *file, enum elcl_storage 
     int rows = 0, missing = 0;
     if (weights == ELCL_BF16)
         weights = ELCL_F16;
-    for (size_t i = 0; weights != ELCL_INT8 && i < ELCL_COUNT(row_counts); i++) {
+    const bool integers = weights == ELCL_INT8 || weights == ELCL_INT4;
+    for (size_t i = 0; !integers && i < ELCL_COUNT(row_counts); i++) {
         const struct elcl_tune_trial *t = find_trial(file, weights, row_counts[i]);
         if (!t) {
             missing = row_counts[i];

@@ -10,9 +10,9 @@
 int elcl_tune_half_gemm(struct elcl_device *device, const struct elcl_features *features,
                         double gflops_before, double *gflops, elcl_error *err);
 
-/* Returns elcl_ops_params.clblast_rows from the stored trials; bf16 uses those of f16, int8 has
- * none. *next (may be NULL) becomes the rows of the missing trial, or 0. Trials begin with many
- * rows and end when CLBlast is not faster. */
+/* Returns elcl_ops_params.clblast_rows from the stored trials; bf16 uses those of f16, int8
+ * and int4 have none. *next (may be NULL) becomes the rows of the missing trial, or 0. Trials begin
+ * with many rows and end when CLBlast is not faster. */
 int elcl_tune_clblast_rows(const struct elcl_tune_file *file, enum elcl_storage weights, int *next);
 
 /* Sets n, k and rows of the first product whose ways are not in the table; false: there is none. */

@@ -210,20 +210,31 @@ int elcl_load_norm(struct elcl_loader *loader, const char *prefix, int d, float 
                                 : elcl_load_vector(loader, name, d, &norm->bias);
 }
 
+static int load_matrix_as(struct elcl_loader *loader, enum elcl_storage storage, const char *label,
+                          int batch, int n, int k, const struct elcl_matrix_source *sources,
+                          int n_sources, struct elcl_matrix *matrix)
+{
+    const size_t bytes =
+        elcl_matrix_bytes(loader->panel, loader->rounds_inputs, storage, batch, n, k);
+    loader->bytes += bytes;
+    if (!loader->plan)
+        return elcl_matrix_create(loader->ops, label, storage, batch, k, sources, n_sources, matrix,
+                                  loader->err);
+    *matrix = (struct elcl_matrix){.buffer.bytes = bytes,
+                                   .storage = storage,
+                                   .batch = batch,
+                                   .n = n,
+                                   .k = k,
+                                   .panel = n,
+                                   .panels = 1};
+    return ELCL_OK;
+}
+
 int elcl_load_matrix(struct elcl_loader *loader, const char *label, int batch, int n, int k,
                      const struct elcl_matrix_source *sources, int n_sources,
                      struct elcl_matrix *matrix)
 {
-    loader->bytes +=
-        elcl_matrix_bytes(loader->panel, loader->rounds_inputs, loader->storage, batch, n, k);
-    if (loader->plan) {
-        *matrix = (struct elcl_matrix){.batch = batch, .n = n, .k = k, .panel = n, .panels = 1};
-        matrix->buffer.bytes =
-            elcl_matrix_bytes(loader->panel, loader->rounds_inputs, loader->storage, batch, n, k);
-        return ELCL_OK;
-    }
-    return elcl_matrix_create(loader->ops, label, batch, k, sources, n_sources, matrix,
-                              loader->err);
+    return load_matrix_as(loader, loader->storage, label, batch, n, k, sources, n_sources, matrix);
 }
 
 /* ---- projections ---- */
@@ -379,7 +390,9 @@ int elcl_load_convolution(struct elcl_loader *loader, const char *prefix, int n,
     char name[MAX_NAME], *memory = NULL;
     struct elcl_projection p = {.tensors = loader->st, .has_bias = true, .n = n, .k = (int)k};
     struct elcl_tensor ordered;
+    const enum elcl_storage storage = loader->storage;
     int rc = ELCL_OK;
+    loader->storage = elcl_table_storage(storage);
     p.n_stride = k;
     p.k_stride = 1;
     if (!loader->plan) {
@@ -393,6 +406,7 @@ int elcl_load_convolution(struct elcl_loader *loader, const char *prefix, int n,
     }
     ELCL_TRY(elcl_projections_load(loader, &p, 1, linear));
 fail:
+    loader->storage = storage;
     elcl_free(memory);
     return elcl_load_done(loader, rc);
 }
@@ -491,7 +505,8 @@ int elcl_load_embedding(struct elcl_loader *loader, const char *const *names, in
     if (rc)
         return rc;
     const struct elcl_matrix_source source = elcl_projection_source(&p);
-    rc = elcl_load_matrix(loader, "token embedding", 1, v, d, &source, 1, &weights->embeddings[at]);
+    rc = load_matrix_as(loader, elcl_table_storage(loader->storage), "token embedding", 1, v, d,
+                        &source, 1, &weights->embeddings[at]);
     if (rc)
         return rc;
     loader->tables[at] = tensor;

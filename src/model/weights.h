@@ -69,7 +69,8 @@ struct elcl_loader {
     bool plan;
     int panel;                     /* as elcl_ops.panel */
     bool rounds_inputs;            /* elcl_ops.dot is not NONE */
-    enum elcl_storage storage;     /* of matrices */
+    enum elcl_storage storage;     /* of matrices; tables and convolutions have
+                                    * elcl_table_storage() of it */
     enum elcl_attention attention; /* resolved */
     const char *base;              /* optional prefix of stored names; NULL: "model." */
     bool no_bias;                  /* linear maps are loaded without biases */
@@ -126,7 +127,8 @@ int elcl_load_attention_named(struct elcl_loader *loader, const char *prefix,
                               const char *const names[4], int heads, int dh, int d,
                               enum elcl_site site, struct elcl_attention_weights *attention);
 
-/* Loads a convolution over time of width 3, which is stored as [n, c, 3]. */
+/* Loads a convolution over time of width 3, which is stored as [n, c, 3]. With int4 weights it is
+ * int8, as tables are: there are two in a model. */
 int elcl_load_convolution(struct elcl_loader *loader, const char *prefix, int n, int c,
                           struct elcl_linear *linear);
 

@@ -25,8 +25,14 @@ static const char *const gpu_files[] = {
     "norm.cl",    "widen.cl",       "beams.cl",  "logits.cl",       "sample.cl",
     "score.cl",   "align.cl",       "tile.cl",   "attn_mha_gpu.cl", "attn_mha_parts.cl",
 };
+/* Of products of int4 matrices; a dot_*.cl follows the first two. */
+static const char *const cpu_int4_files[] = {"storage.cl", "activation.cl", "widen.cl",
+                                             "gemm_int4_cpu.cl", "gemm_cpu.cl"};
 /* Follow one dot4_*.cl. */
 static const char *const int8_files[] = {"gemm_int8.cl", "quantize_row.cl", "quantize_gpu.cl"};
+static const char *const gpu_int4_files[] = {"storage.cl",  "activation.cl", "widen.cl",
+                                             "tile.cl",     "tile_plain.cl", "gemm_put.cl",
+                                             "gemm_gpu.cl", "gemm_rows.cl"};
 /* Follow the tiles by a matrix instruction. */
 static const char *const wide_files[] = {"tile_wide.cl", "gemm_wide.cl", "gemm_rows_wide.cl"};
 /* Follow those and attn_el_gpu.cl. */
@@ -101,15 +107,15 @@ static void add_gpu_files(struct elcl_program_parts *parts, const struct elcl_op
 }
 
 static void add_options(struct elcl_program_parts *parts, const struct elcl_ops *ops,
-                        enum elcl_storage state)
+                        enum elcl_storage weights, enum elcl_storage state)
 {
     const enum elcl_mma mma = ops->gemm_mma   ? ops->gemm_mma
                               : ops->attn_mma ? ops->attn_mma
                                               : ops->int8_mma;
-    elcl_kernel_options_write(&(struct elcl_kernel_options){.weights = ops->weights,
+    elcl_kernel_options_write(&(struct elcl_kernel_options){.weights = weights,
                                                             .state = state,
                                                             .activations = ops->activations,
-                                                            .dot = ops->dot,
+                                                            .dot = elcl_ops_dot(ops, weights),
                                                             .weight_pairs = ops->weight_pairs,
                                                             .vector = ops->vector_width,
                                                             .items = elcl_work_group_items(ops)},
@@ -129,7 +135,7 @@ static struct elcl_program_parts program_parts(const struct elcl_ops *ops)
     } else {
         add_gpu_files(&parts, ops);
     }
-    add_options(&parts, ops, ops->state);
+    add_options(&parts, ops, elcl_table_storage(ops->weights), ops->state);
     return parts;
 }
 
@@ -145,7 +151,25 @@ static struct elcl_program_parts act_program_parts(const struct elcl_ops *ops)
         add_tiles(&parts, ops->gemm_mma);
         add_file(&parts, "attn_packed_gpu.cl");
     }
-    add_options(&parts, ops, ops->activations);
+    add_options(&parts, ops, elcl_table_storage(ops->weights), ops->activations);
+    return parts;
+}
+
+/* GEMMs of int4 matrices. */
+static struct elcl_program_parts int4_program_parts(const struct elcl_ops *ops)
+{
+    struct elcl_program_parts parts = {.mac = ops->mac};
+    const char *dot = elcl_dot_kinds[ops->dot_int4].file;
+    if (ops->kernels == ELCL_KERNELS_CPU) {
+        add_files(&parts, cpu_int4_files, 3);
+        add_file(&parts, dot);
+        add_files(&parts, cpu_int4_files, ELCL_COUNT(cpu_int4_files));
+        if (ops->dot_int4)
+            add_files(&parts, cpu_gemm_files, ELCL_COUNT(cpu_gemm_files));
+    } else {
+        add_files(&parts, gpu_int4_files, ELCL_COUNT(gpu_int4_files));
+    }
+    add_options(&parts, ops, ELCL_INT4, ops->state);
     return parts;
 }
 
@@ -165,7 +189,7 @@ static bool has_kernel(const struct elcl_ops *ops, int id)
     if (kernels != ELCL_KERNELS_AUTO && kernels != ops->kernels)
         return false;
     if (id == ELCL_K_QUANTIZE)
-        return ops->dot != ELCL_DOT_NONE;
+        return ops->dot != ELCL_DOT_NONE; /* dot_int4 as well, on CPUs */
     if (ops->int8_mma && id >= ELCL_K_GEMM_WIDE && id <= ELCL_K_GEMM_WIDE_32)
         return true;
     if (id >= ELCL_K_GEMM_WIDE && id <= ELCL_K_GEMM_JOIN)
@@ -184,6 +208,9 @@ static int create_kernel(struct elcl_kernel_set *set, int id, elcl_error *err)
     return elcl_cl_check(code, "clCreateKernel", elcl_kernel_table[id].name, err);
 }
 
+static const enum elcl_kernel_id int4_kernels[] = {ELCL_K_GEMM, ELCL_K_GEMM_ROWS, ELCL_K_WIDEN,
+                                                   ELCL_K_QUANTIZE};
+
 /* Kernels of the programs. */
 static int create_kernels(struct elcl_ops *ops, elcl_error *err)
 {
@@ -193,6 +220,9 @@ static int create_kernels(struct elcl_ops *ops, elcl_error *err)
             rc = create_kernel(&ops->set, i, err);
     if (!rc && ops->set_act.program)
         rc = create_kernel(&ops->set_act, ELCL_K_ATTN_PACKED, err);
+    for (size_t i = 0; !rc && ops->set_int4.program && i < ELCL_COUNT(int4_kernels); i++)
+        if (has_kernel(ops, int4_kernels[i]))
+            rc = create_kernel(&ops->set_int4, int4_kernels[i], err);
     return rc;
 }
 
@@ -200,9 +230,12 @@ static int build_programs(struct elcl_ops *ops, bool act_keys, elcl_error *err)
 {
     const struct elcl_program_parts parts = program_parts(ops);
     const struct elcl_program_parts act_parts = act_program_parts(ops);
+    const struct elcl_program_parts int4_parts = int4_program_parts(ops);
     int rc = elcl_program_build(ops->device, &parts, &ops->set.program, err);
     if (!rc && act_keys && ops->state != ops->activations)
         rc = elcl_program_build(ops->device, &act_parts, &ops->set_act.program, err);
+    if (!rc && ops->weights == ELCL_INT4)
+        rc = elcl_program_build(ops->device, &int4_parts, &ops->set_int4.program, err);
     return rc;
 }
 
@@ -291,10 +324,11 @@ static enum elcl_dot choose_gpu_dot(const struct elcl_ops *ops,
 static enum elcl_dot choose_dot(const struct elcl_ops *ops, const struct elcl_features *features,
                                 const struct elcl_ops_params *params)
 {
-    const bool int8 = ops->weights == ELCL_INT8;
+    const bool int8 = elcl_table_storage(ops->weights) == ELCL_INT8;
     const struct elcl_dot_choice *dot = int8 ? &features->int8_dot : &features->bf16_dot;
+    const bool pays = ops->weights == ELCL_INT4 ? features->int4_dot.pays : dot->pays;
     const bool wanted = params->compute == ELCL_COMPUTE_AUTO
-                            ? dot->pays
+                            ? pays
                             : elcl_compute_rounds_inputs(params->compute, ops->weights);
     if (params->gemm == ELCL_GEMM_CLBLAST)
         return ELCL_DOT_NONE;
@@ -303,6 +337,16 @@ static enum elcl_dot choose_dot(const struct elcl_ops *ops, const struct elcl_fe
     if (!wanted || (!int8 && ops->weights != ELCL_BF16))
         return ELCL_DOT_NONE;
     return !params->plain_dot ? dot->kind : int8 ? ELCL_DOT_PLAIN_INT8 : ELCL_DOT_PLAIN_BF16;
+}
+
+/* Int4 matrices are multiplied like the int8 ones beside them. */
+static enum elcl_dot choose_int4_dot(const struct elcl_ops *ops,
+                                     const struct elcl_features *features,
+                                     const struct elcl_ops_params *params)
+{
+    if (ops->weights != ELCL_INT4 || !ops->dot || ops->kernels != ELCL_KERNELS_CPU)
+        return ELCL_DOT_NONE;
+    return params->plain_dot ? ELCL_DOT_PLAIN_INT4 : features->int4_dot.kind;
 }
 
 /* Whether the device can run tile_wide.cl. */
@@ -351,7 +395,7 @@ static void distrust_clblast(struct elcl_ops *ops)
 static void warn_of_compute(const struct elcl_ops *ops, enum elcl_compute asked)
 {
     static const char *const needs[] = {
-        [ELCL_COMPUTE_INT8] = "int8 compute needs int8 weights",
+        [ELCL_COMPUTE_INT8] = "int8 compute needs int8 or int4 weights",
         [ELCL_COMPUTE_BF16] = "bf16 compute needs bf16 weights",
         [ELCL_COMPUTE_F16] = "f16 compute needs f16 weights and GPU kernels",
     };
@@ -402,6 +446,7 @@ static int choose(struct elcl_ops *o, struct elcl_device *device,
     o->norm_bytes = o->wide ? (size_t)device->desc.local_bytes : 0;
     o->wide_packed = choose_wide_packed(o);
     o->dot = choose_dot(o, features, params);
+    o->dot_int4 = choose_int4_dot(o, features, params);
     o->int8_mma = choose_int8_mma(o, features, params->mma);
     o->gemm = choose_gemm(o, params);
     o->ways = params->ways ? *params->ways : (struct elcl_tuned_ways){0};
@@ -418,7 +463,8 @@ int elcl_ops_program_text(struct elcl_device *device, const struct elcl_features
     const int rc = choose(&o, device, features, params, err);
     if (rc)
         return rc;
-    const struct elcl_program_parts parts = program_parts(&o);
+    const struct elcl_program_parts parts =
+        o.weights == ELCL_INT4 ? int4_program_parts(&o) : program_parts(&o);
     return elcl_program_text(device, &parts, source, options, err);
 }
 
@@ -465,6 +511,7 @@ int elcl_ops_clone(const struct elcl_ops *other, bool profile, struct elcl_ops *
                            .wide_packed = other->wide_packed,
                            .busy_groups = other->busy_groups,
                            .dot = other->dot,
+                           .dot_int4 = other->dot_int4,
                            .int8_mma = other->int8_mma,
                            .vector_width = other->vector_width,
                            .panel = other->panel,
@@ -475,6 +522,7 @@ int elcl_ops_clone(const struct elcl_ops *other, bool profile, struct elcl_ops *
     ELCL_TRY(create_base(o, profile || other->profile, err));
     ELCL_TRY(share_program(&other->set, &o->set, err));
     ELCL_TRY(share_program(&other->set_act, &o->set_act, err));
+    ELCL_TRY(share_program(&other->set_int4, &o->set_int4, err));
     ELCL_TRY(create_kernels(o, err));
     *ops = o;
     return ELCL_OK;
@@ -495,6 +543,7 @@ void elcl_ops_destroy(struct elcl_ops **ops)
                         o->device->desc.name);
     kernel_set_finish(&o->set);
     kernel_set_finish(&o->set_act);
+    kernel_set_finish(&o->set_int4);
     elcl_buffer_destroy(&o->dummy);
     elcl_buffer_destroy(&o->widened);
     elcl_buffer_destroy(&o->rounded);
@@ -512,8 +561,11 @@ void elcl_ops_store_program(struct elcl_ops *ops)
     if (ops->stored)
         return;
     ops->stored = true;
-    const struct elcl_program_parts parts = program_parts(ops), act_parts = act_program_parts(ops);
+    const struct elcl_program_parts parts = program_parts(ops), act_parts = act_program_parts(ops),
+                                    int4_parts = int4_program_parts(ops);
     elcl_program_store(ops->device, &parts, ops->set.program);
     if (ops->set_act.program)
         elcl_program_store(ops->device, &act_parts, ops->set_act.program);
+    if (ops->set_int4.program)
+        elcl_program_store(ops->device, &int4_parts, ops->set_int4.program);
 }

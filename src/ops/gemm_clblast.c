@@ -15,7 +15,7 @@
 /* The weight as f32: itself, or a copy in ops->widened. */
 static int widen(struct elcl_ops *ops, const struct elcl_matrix *w, cl_mem *mem, elcl_error *err)
 {
-    if (ops->weights == ELCL_F32) {
+    if (w->storage == ELCL_F32) {
         *mem = w->buffer.mem;
         return ELCL_OK;
     }
@@ -29,7 +29,7 @@ static int widen(struct elcl_ops *ops, const struct elcl_matrix *w, cl_mem *mem,
         if (rc)
             return rc;
     }
-    struct elcl_launch launch = elcl_launch_begin(ops, ELCL_K_WIDEN, "widen");
+    struct elcl_launch launch = elcl_launch_begin_matrix(ops, w, ELCL_K_WIDEN, "widen");
     elcl_launch_buffer(&launch, &ops->widened);
     elcl_launch_buffer(&launch, &w->buffer);
     elcl_launch_int(&launch, w->n);
@@ -145,7 +145,7 @@ bool elcl_gemm_clblast_agrees(struct elcl_ops *ops, elcl_error *why)
         host[i] = (float)(i * 37 % 17 - 8);
     const struct elcl_matrix_source source = {
         .data = host, .dtype = ELCL_F32, .n = CHECK_N, .n_stride = CHECK_K, .k_stride = 1};
-    ELCL_TRY(elcl_matrix_create(ops, "check", 1, CHECK_K, &source, 1, &w, why));
+    ELCL_TRY(elcl_matrix_create(ops, "check", ops->weights, 1, CHECK_K, &source, 1, &w, why));
     ELCL_TRY(elcl_buffer_create(ops->device, "check", CHECK_M * CHECK_K * sizeof(float), &x, why));
     ELCL_TRY(elcl_buffer_create(ops->device, "check", CHECK_M * CHECK_N * sizeof(float), &y, why));
     ELCL_TRY(elcl_buffer_write(&x, 0, host, CHECK_M * CHECK_K * sizeof(float), why));

@@ -50,10 +50,12 @@ static struct division divide(const struct elcl_ops *ops, const struct elcl_matr
 static int launch_cpu(struct elcl_ops *ops, const struct elcl_gemm_args *args, elcl_error *err)
 {
     const struct division d = divide(ops, args->w, args->m);
-    struct elcl_launch launch = elcl_launch_begin(ops, ELCL_K_GEMM, "gemm");
+    const bool int4 = args->w->storage == ELCL_INT4;
+    struct elcl_launch launch =
+        elcl_launch_begin_matrix(ops, args->w, ELCL_K_GEMM, int4 ? "gemm_int4" : "gemm");
     const enum elcl_compute compute = elcl_ops_compute(ops);
     if (compute == ELCL_COMPUTE_INT8) {
-        launch.name = "gemm_int8";
+        launch.name = int4 ? "gemm_int4_int8" : "gemm_int8";
         launch.op_class = ELCL_OP_GEMM_INT8;
     } else if (compute == ELCL_COMPUTE_BF16) {
         launch.name = "gemm_bf16";
@@ -73,7 +75,8 @@ static int launch_cpu(struct elcl_ops *ops, const struct elcl_gemm_args *args, e
     return elcl_launch_run(&launch, 3, global, local, err);
 }
 
-/* 4-byte words of a row of K rounded elements, and those that follow it: the scale of int8. */
+/* 4-byte words of a row of K rounded elements, with one for each group of int4 weights, and those
+ * that follow it: the scale of int8. */
 struct rounded_row {
     size_t words, tail;
 };
@@ -81,6 +84,9 @@ struct rounded_row {
 static struct rounded_row rounded_row(enum elcl_dot dot, int k)
 {
     const struct elcl_dot_kind *kind = &elcl_dot_kinds[dot];
+    if (kind->weights == ELCL_INT4)
+        return (struct rounded_row){
+            elcl_div_up((size_t)k, ELCL_INT4_GROUP) * (ELCL_INT4_GROUP / sizeof(uint32_t) + 1), 1};
     const size_t step = kind->gpu ? ELCL_DOT_GPU_PACK : 4;
     return (struct rounded_row){elcl_round_up((size_t)k, step) * kind->activation_bytes /
                                     sizeof(uint32_t),
@@ -97,9 +103,14 @@ static size_t rounded_stride(enum elcl_dot dot, int k)
 
 size_t elcl_rounded_bytes(int batch, int m, int k)
 {
-    const size_t cpu = rounded_stride(ELCL_DOT_VPMADDWD, k); /* the longest */
-    const size_t gpu = rounded_stride(ELCL_DOT_GPU_PLAIN, k);
-    return (size_t)batch * (size_t)m * (cpu > gpu ? cpu : gpu) * sizeof(uint32_t);
+    static const enum elcl_dot longest[] = {ELCL_DOT_VPMADDWD, ELCL_DOT_GPU_PLAIN,
+                                            ELCL_DOT_PLAIN_INT4};
+    size_t words = 0;
+    for (size_t i = 0; i < ELCL_COUNT(longest); i++) {
+        const size_t n = rounded_stride(longest[i], k);
+        words = n > words ? n : words;
+    }
+    return (size_t)batch * (size_t)m * words * sizeof(uint32_t);
 }
 
 static int reserve(struct elcl_ops *ops, const char *label, size_t bytes,
@@ -355,7 +366,7 @@ static int launch_gpu(struct elcl_ops *ops, const struct elcl_gemm_args *args,
 {
     const size_t slice = elcl_round_up(elcl_div_up((size_t)args->w->k, gemm->slices),
                                        gemm->step); /* depends only on N and K */
-    struct elcl_launch launch = elcl_launch_begin(ops, gemm->id, gemm->name);
+    struct elcl_launch launch = elcl_launch_begin_matrix(ops, args->w, gemm->id, gemm->name);
     elcl_gemm_arguments(&launch, args);
     elcl_launch_ulong(&launch, args->y_low);
     elcl_launch_int(&launch, (int)slice);
@@ -453,11 +464,12 @@ static int multiply_rounded(struct elcl_ops *ops, const struct elcl_gemm_args *a
                             elcl_error *err)
 {
     const int batch = args->w->batch, m = args->m, k = args->w->k;
-    const size_t words = rounded_row(ops->dot, k).words, stride = rounded_stride(ops->dot, k);
-    const size_t step = elcl_dot_kinds[ops->dot].gpu ? 4 : 1; /* words of what kernels count */
+    const enum elcl_dot dot = elcl_ops_dot(ops, args->w->storage);
+    const size_t words = rounded_row(dot, k).words, stride = rounded_stride(dot, k);
+    const size_t step = elcl_dot_kinds[dot].gpu ? 4 : 1; /* words of what kernels count */
     int rc;
     ELCL_TRY(elcl_ops_reserve_rounded(ops, elcl_rounded_bytes(batch, m, k), err));
-    struct elcl_launch launch = elcl_launch_begin(ops, ELCL_K_QUANTIZE, "quantize");
+    struct elcl_launch launch = elcl_launch_begin_matrix(ops, args->w, ELCL_K_QUANTIZE, "quantize");
     elcl_launch_buffer(&launch, &ops->rounded);
     elcl_launch_buffer(&launch, args->x);
     elcl_launch_int(&launch, k);
@@ -477,7 +489,7 @@ fail:
 
 int elcl_gemm_native(struct elcl_ops *ops, const struct elcl_gemm_args *args, elcl_error *err)
 {
-    if (ops->dot)
+    if (elcl_ops_dot(ops, args->w->storage))
         return multiply_rounded(ops, args, err);
     return ops->kernels == ELCL_KERNELS_CPU ? launch_cpu(ops, args, err)
                                             : multiply_gpu(ops, args, err);

@@ -190,6 +190,12 @@ struct elcl_launch elcl_launch_begin_act(struct elcl_ops *ops, enum elcl_kernel_
     return begin(ops, ops->state == ops->activations ? &ops->set : &ops->set_act, id, name);
 }
 
+struct elcl_launch elcl_launch_begin_matrix(struct elcl_ops *ops, const struct elcl_matrix *w,
+                                            enum elcl_kernel_id id, const char *name)
+{
+    return begin(ops, w->storage == ELCL_INT4 ? &ops->set_int4 : &ops->set, id, name);
+}
+
 static void set_argument(struct elcl_launch *launch, size_t bytes, const void *value)
 {
     if (launch->ops->cost)

@@ -28,6 +28,9 @@ struct elcl_launch elcl_launch_begin(struct elcl_ops *ops, enum elcl_kernel_id i
 /* The same for state of the type of activations: attn_packed only. */
 struct elcl_launch elcl_launch_begin_act(struct elcl_ops *ops, enum elcl_kernel_id id,
                                          const char *name);
+/* The same for products of a matrix. */
+struct elcl_launch elcl_launch_begin_matrix(struct elcl_ops *ops, const struct elcl_matrix *w,
+                                            enum elcl_kernel_id id, const char *name);
 /* NULL stands for a buffer that the kernel will not touch. */
 void elcl_launch_buffer(struct elcl_launch *launch, const struct elcl_buffer *buffer);
 void elcl_launch_int(struct elcl_launch *launch, int value);

@@ -80,7 +80,9 @@ struct layout {
 
 static struct layout layout_of(const struct elcl_ops *ops, const struct elcl_matrix *m)
 {
-    return (struct layout){ops->weights,
+    if (m->storage == ELCL_INT4)
+        return (struct layout){.storage = ELCL_INT4, .width = m->panel, .k = m->k};
+    return (struct layout){m->storage,
                            m->panel,
                            m->k,
                            elcl_dot_kinds[ops->dot].k_pack,
@@ -110,9 +112,17 @@ static size_t tail_bytes(const struct layout *l)
                                                        : sizeof(float));
 }
 
+/* Returns the bytes of a group of int4 weights, with its scales. */
+static size_t group_bytes(const struct layout *l)
+{
+    return (size_t)l->width * (ELCL_INT4_GROUP / 2 + sizeof(uint16_t));
+}
+
 /* GPU kernels read packs of 16 bytes at multiples of 16 bytes. */
 static size_t panel_bytes(const struct layout *l)
 {
+    if (l->storage == ELCL_INT4)
+        return elcl_div_up((size_t)l->k, ELCL_INT4_GROUP) * group_bytes(l);
     const size_t bytes = values_bytes(l) + tail_bytes(l);
     return l->k_pack == ELCL_DOT_GPU_PACK ? elcl_round_up(bytes, ELCL_DOT_GPU_PACK) : bytes;
 }
@@ -126,7 +136,9 @@ static size_t column_start(const struct layout *l, int column)
     return (size_t)column * (size_t)l->k_pack;
 }
 
-#define CHUNK 64 /* elements of a column that are packed at once; a multiple of every k_pack */
+#define CHUNK                                                                                      \
+    64 /* elements of a column that are packed at once; a multiple of every k_pack and of          \
+        * groups */
 
 /* n elements of a column, from k on; the column begins at `k_begin`. */
 static void pack_chunk(const struct layout *l, const struct column *c, size_t k_begin, size_t k,
@@ -185,6 +197,49 @@ static void pack_int8_column(const struct layout *l, const struct column *c, flo
     memcpy(tail, &scale, sizeof(scale));
     if (l->rounded)
         memcpy(tail + (size_t)l->width * sizeof(scale), &sum, sizeof(sum));
+}
+
+/* Returns the bits of the scale of a group of int4: in f16, -1/8 of the value of the largest
+ * magnitude. What is not finite makes it NaN, and with it every sum of the group. */
+static uint16_t group_scale(const float *values)
+{
+    uint32_t largest = 0; /* magnitude as bits, which order like the numbers, with NaN last */
+    float value = 0;
+    for (int k = 0; k < ELCL_INT4_GROUP; k++) {
+        const uint32_t bits = elcl_f32_to_bits(values[k]) & 0x7fffffffu;
+        value = bits > largest ? values[k] : value;
+        largest = bits > largest ? bits : largest;
+    }
+    const uint16_t scale = elcl_f32_to_f16(value / -8);
+    return isfinite(elcl_f16_to_f32(scale)) ? scale : elcl_f32_to_f16(NAN);
+}
+
+/* A group of a column. */
+static void pack_int4_group(const float *values, size_t width, size_t column, char *group)
+{
+    const uint16_t bits = group_scale(values);
+    const float scale = elcl_f16_to_f32(bits), divisor = scale < 0 || scale > 0 ? scale : 1;
+    uint32_t words[ELCL_INT4_GROUP / 8] = {0};
+    for (int k = 0; k < ELCL_INT4_GROUP; k++) {
+        const float steps = (isnan(scale) ? 0 : values[k] / divisor) + 8.5f;
+        const float q = steps < 0 ? 0 : steps > 15 ? 15 : steps; /* rounds down below */
+        words[k / 8] |= (uint32_t)q << (k % 4 * 8 + k % 8 / 4 * 4);
+    }
+    for (size_t i = 0; i < ELCL_COUNT(words); i++)
+        memcpy(group + (i * width + column) * sizeof(words[i]), &words[i], sizeof(words[i]));
+    memcpy(group + ELCL_COUNT(words) * width * sizeof(words[0]) + column * sizeof(bits), &bits,
+           sizeof(bits));
+}
+
+/* As pack_chunk(), in whole groups. */
+static void pack_int4_chunk(const struct layout *l, const struct column *c, size_t k_begin,
+                            size_t k, size_t n)
+{
+    float values[CHUNK] = {0};
+    char *group = c->panel + k / ELCL_INT4_GROUP * group_bytes(l);
+    load_values(c, k - k_begin, n, values);
+    for (size_t i = 0; i < n; i += ELCL_INT4_GROUP, group += group_bytes(l))
+        pack_int4_group(values + i, (size_t)l->width, (size_t)c->column, group);
 }
 
 /* A matrix on its way to panels. */
@@ -332,11 +387,13 @@ static void pack_block(void *user, int task, int worker)
     for (size_t k = block.k_begin; k < block.k_end; k += step)
         for (int n = block.n_begin; n < block.n_end; n++) {
             const struct column c = find_column(p, &block, staged, n);
+            const size_t n_k = block.k_end - k < CHUNK ? block.k_end - k : CHUNK;
             if (l->storage == ELCL_INT8)
                 pack_int8_column(l, &c, p->values + (size_t)worker * (size_t)l->k);
+            else if (l->storage == ELCL_INT4)
+                pack_int4_chunk(l, &c, block.k_begin, k, n_k);
             else
-                pack_chunk(l, &c, block.k_begin, k,
-                           block.k_end - k < CHUNK ? block.k_end - k : CHUNK);
+                pack_chunk(l, &c, block.k_begin, k, n_k);
         }
 }
 
@@ -348,6 +405,7 @@ static void pack(void *user, void *memory)
     const struct elcl_matrix *m = p->m;
     const size_t bytes = panel_bytes(l);
     const bool whole_packs =
+        l->storage == ELCL_INT4 ||
         (size_t)l->k * (size_t)l->width * elcl_storage_bytes(l->storage) + tail_bytes(l) == bytes;
     p->packed = memory;
     for (size_t i = 0; i < (size_t)m->batch * (size_t)m->panels; i++)
@@ -359,8 +417,8 @@ static void pack(void *user, void *memory)
 /* Columns of a panel; weight_width() of cl/storage.cl gives those of a whole one. */
 static int panel_width(int panel, enum elcl_storage storage, int n)
 {
-    const bool half = storage == ELCL_F16 || storage == ELCL_BF16;
-    return panel ? panel : half ? (int)elcl_round_up((size_t)n, 8) : n;
+    const bool rounded = storage == ELCL_F16 || storage == ELCL_BF16 || storage == ELCL_INT4;
+    return panel ? panel : rounded ? (int)elcl_round_up((size_t)n, 8) : n;
 }
 
 size_t elcl_matrix_bytes(int panel, bool rounded, enum elcl_storage storage, int batch, int n,
@@ -409,21 +467,21 @@ static int end_packing(struct packing *p, int rc, elcl_error *err)
     return rc;
 }
 
-int elcl_matrix_create(struct elcl_ops *ops, const char *label, int batch, int k,
-                       const struct elcl_matrix_source *sources, int n_sources,
+int elcl_matrix_create(struct elcl_ops *ops, const char *label, enum elcl_storage storage,
+                       int batch, int k, const struct elcl_matrix_source *sources, int n_sources,
                        struct elcl_matrix *matrix, elcl_error *err)
 {
-    struct elcl_matrix m = {.batch = batch, .k = k};
+    struct elcl_matrix m = {.storage = storage, .batch = batch, .k = k};
     for (int i = 0; i < n_sources; i++)
         m.n += sources[i].n;
-    m.panel = panel_width(ops->panel, ops->weights, m.n);
+    m.panel = panel_width(ops->panel, storage, m.n);
     m.panels = (int)elcl_div_up((size_t)m.n, (size_t)m.panel);
-    if (ops->dot && ops->weights == ELCL_INT8 && k > MAX_K_OF_INTEGERS)
+    if (ops->dot && storage == ELCL_INT8 && k > MAX_K_OF_INTEGERS)
         return elcl_fail(err, ELCL_E_UNSUPPORTED,
                          "integer products of %d inputs might overflow, expected at most %d: use "
                          "--compute f32",
                          k, MAX_K_OF_INTEGERS);
-    const size_t bytes = elcl_matrix_bytes(ops->panel, ops->dot, ops->weights, batch, m.n, k);
+    const size_t bytes = elcl_matrix_bytes(ops->panel, ops->dot, storage, batch, m.n, k);
     struct packing p = {.layout = layout_of(ops, &m), .m = &m, .sources = sources};
     int rc = begin_packing(&p, n_sources, err);
     if (!rc)

@@ -142,29 +142,33 @@ struct elcl_ops {
                                      * see elcl_gemm_takes_norm(); 0: none do */
     enum elcl_mma int8_mma;         /* that of gemm_int8_wide.cl, with int8 compute, or NONE */
     enum elcl_dot dot;              /* not NONE: int8 compute, or bf16 compute of CPU kernels */
+    enum elcl_dot dot_int4;         /* of int4 matrices; NONE if `dot` is */
     struct elcl_kernel_set set;     /* built for `state` */
     struct elcl_kernel_set set_act; /* attn_packed for keys that are activations; empty if `set` has
                                      * it, or without act_keys */
-    struct elcl_profile *profile;   /* NULL: off */
-    struct elcl_buffer dummy;       /* stands for an absent buffer argument */
-    struct elcl_buffer widened;     /* f32 copy of a weight for CLBlast, grown on demand */
-    struct elcl_buffer rounded;     /* rounded inputs of a GEMM, grown on demand */
-    struct elcl_buffer slices;      /* sums of slices of K, grown on demand */
-    enum elcl_gemm_way way;         /* AUTO; others where they suit: tests and tuning set it */
-    struct elcl_tuned_ways ways;    /* for AUTO, where a similar product was measured */
-    int vector_width;               /* CPU kernels: floats per vector, 4, 8 or 16 */
-    int panel;                      /* columns per weight panel; 0: one panel of all columns */
-    int tile_rows;                  /* CPU kernels: rows of accumulators */
-    bool weight_pairs;              /* the order of bf16 in panels, see struct elcl_matrix */
-    size_t busy_groups;             /* GPU kernels: fewer work-groups leave the device idle */
-    uint64_t bytes_moved, flop;     /* running totals of what the operations need */
-    bool stored;                    /* the programs' binaries went to the cache */
-    char build_options[208];        /* " " and the params' */
+    struct elcl_kernel_set set_int4; /* GEMMs of int4 matrices; empty without int4 weights. `set`
+                                      * has those of int8 then, of elcl_table_storage() */
+    struct elcl_profile *profile;    /* NULL: off */
+    struct elcl_buffer dummy;        /* stands for an absent buffer argument */
+    struct elcl_buffer widened;      /* f32 copy of a weight for CLBlast, grown on demand */
+    struct elcl_buffer rounded;      /* rounded inputs of a GEMM, grown on demand */
+    struct elcl_buffer slices;       /* sums of slices of K, grown on demand */
+    enum elcl_gemm_way way;          /* AUTO; others where they suit: tests and tuning set it */
+    struct elcl_tuned_ways ways;     /* for AUTO, where a similar product was measured */
+    int vector_width;                /* CPU kernels: floats per vector, 4, 8 or 16 */
+    int panel;                       /* columns per weight panel; 0: one panel of all columns */
+    int tile_rows;                   /* CPU kernels: rows of accumulators */
+    bool weight_pairs;               /* the order of bf16 in panels, see struct elcl_matrix */
+    size_t busy_groups;              /* GPU kernels: fewer work-groups leave the device idle */
+    uint64_t bytes_moved, flop;      /* running totals of what the operations need */
+    bool stored;                     /* the programs' binaries went to the cache */
+    char build_options[208];         /* " " and the params' */
 };
 
 int elcl_ops_create(struct elcl_device *device, const struct elcl_features *features,
                     const struct elcl_ops_params *params, struct elcl_ops **ops, elcl_error *err);
-/* Sets *source and *options to what elcl_ops_create() would give to the compiler for params->state.
+/* Sets *source and *options to what elcl_ops_create() would give to the compiler for params->state;
+ * for int4 weights the program of their GEMMs, because the other one is that of int8 weights.
  * Of the device it reads only desc, kernels and quirks, so that no such device need be here. The
  * caller finishes both. */
 int elcl_ops_program_text(struct elcl_device *device, const struct elcl_features *features,
@@ -210,7 +214,13 @@ int elcl_ops_download_at(struct elcl_ops *ops, const struct elcl_buffer *buffer,
 
 /* ---- weights (matrix.c) -------------------------------------------------------------------- */
 
-/* Converts n elements of host memory, which may be unaligned, to floats. Not for INT8. */
+/* Returns the type of token embeddings and of the head beside other matrices of this type. */
+static inline enum elcl_storage elcl_table_storage(enum elcl_storage weights)
+{
+    return weights == ELCL_INT4 ? ELCL_INT8 : weights;
+}
+
+/* Converts n elements of host memory, which may be unaligned, to floats. Not for INT8 and INT4. */
 void elcl_storage_load(enum elcl_storage storage, const void *from, size_t n, float *values);
 
 /* Writes elements first .. first + n - 1 of a source. Threads call it at the same time. */
@@ -231,7 +241,7 @@ struct elcl_matrix_source {
 };
 
 /*
- * W [batch, N, K] on the device in ops->weights storage, packed for the GEMM back end: in panels
+ * W [batch, N, K] on the device, packed for the GEMM back end: in panels
  * of `panel` columns, K-major:
  *     W[b, n, k] at k * panel + n % panel of panel b * panels + n / panel
  * with zeros in columns beyond N. A single panel of all columns is the plain row-major transpose
@@ -247,15 +257,24 @@ struct elcl_matrix_source {
  *
  * In bf16 with f32 compute the columns j and j + panel / 2 of a panel lie side by side: j at 2
  * j, j + panel / 2 at 2 j + 1. A single panel of all columns has plain rows in bf16, too.
+ *
+ * In int4, whatever multiplies it, a panel is groups of 32 k, the last one with zeros beyond K, and
+ * the width of a single panel is N rounded up to a multiple of 8. The weights of a group and column
+ * are s (q - 8): s in f16 is -1/8 of the weight of the largest magnitude (the first one), with its
+ * sign, and q = floor(w / s + 8.5), 15 at most. What is not finite makes s NaN. A group is
+ *     4 rows of `panel` words of 32 bits: row j has k = 8 j .. 8 j + 7 of the group; byte i of a
+ *     word has q of 8 j + i in its low half and q of 8 j + 4 + i in its high half,
+ *     then the s of the columns: 18 bytes for 32 weights.
  */
 struct elcl_matrix {
     struct elcl_buffer buffer;
+    enum elcl_storage storage; /* ops->weights or elcl_table_storage() of it */
     int batch, n, k, panel, panels;
 };
 
 /* Packs the sources, stacked along N. */
-int elcl_matrix_create(struct elcl_ops *ops, const char *label, int batch, int k,
-                       const struct elcl_matrix_source *sources, int n_sources,
+int elcl_matrix_create(struct elcl_ops *ops, const char *label, enum elcl_storage storage,
+                       int batch, int k, const struct elcl_matrix_source *sources, int n_sources,
                        struct elcl_matrix *matrix, elcl_error *err);
 /* Returns the bytes of the buffer of elcl_matrix_create(); rounded: for int8 or bf16 compute. */
 size_t elcl_matrix_bytes(int panel, bool rounded, enum elcl_storage storage, int batch, int n,
@@ -350,23 +369,30 @@ static inline enum elcl_compute elcl_ops_compute(const struct elcl_ops *ops)
     return ops->activations == ELCL_F16    ? ELCL_COMPUTE_F16
            : ops->activations == ELCL_BF16 ? ELCL_COMPUTE_BF16
            : ops->dot == ELCL_DOT_NONE     ? ELCL_COMPUTE_F32
-           : ops->weights == ELCL_INT8     ? ELCL_COMPUTE_INT8
-                                           : ELCL_COMPUTE_BF16;
+           : ops->weights == ELCL_BF16     ? ELCL_COMPUTE_BF16
+                                           : ELCL_COMPUTE_INT8;
 }
-/* Returns whether this compute, if not AUTO, rounds inputs to the type of the weights. */
+/* Returns the dot product of a matrix of this type. */
+static inline enum elcl_dot elcl_ops_dot(const struct elcl_ops *ops, enum elcl_storage storage)
+{
+    return storage == ELCL_INT4 ? ops->dot_int4 : ops->dot;
+}
+/* Returns whether this compute, if not AUTO, rounds inputs to the type of the weights, or to int8
+ * for int4 weights. */
 static inline bool elcl_compute_rounds_inputs(enum elcl_compute compute, enum elcl_storage weights)
 {
-    return weights == ELCL_INT8   ? compute == ELCL_COMPUTE_INT8
-           : weights == ELCL_BF16 ? compute == ELCL_COMPUTE_BF16
-           : weights == ELCL_F16  ? compute == ELCL_COMPUTE_F16
-                                  : false;
+    return weights == ELCL_INT8 || weights == ELCL_INT4 ? compute == ELCL_COMPUTE_INT8
+           : weights == ELCL_BF16                       ? compute == ELCL_COMPUTE_BF16
+           : weights == ELCL_F16                        ? compute == ELCL_COMPUTE_F16
+                                                        : false;
 }
 /* Returns elcl_ops.activations: CPU kernels round inputs beside the products instead. */
 static inline enum elcl_storage elcl_compute_activations(enum elcl_compute compute,
                                                          enum elcl_storage weights,
                                                          enum elcl_kernels kernels)
 {
-    const bool rounds = weights != ELCL_INT8 && elcl_compute_rounds_inputs(compute, weights);
+    const bool narrow = weights == ELCL_F16 || weights == ELCL_BF16;
+    const bool rounds = narrow && elcl_compute_rounds_inputs(compute, weights);
     return rounds && kernels == ELCL_KERNELS_GPU ? weights : ELCL_F32;
 }
 

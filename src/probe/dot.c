@@ -9,6 +9,7 @@
 #include "base/least.h"
 #include "base/os.h"
 #include "base/util.h"
+#include "cl/records.h"
 #include "device/buffer.h"
 #include "elcl/plan.h"
 #include "probe/options.h"
@@ -41,6 +42,19 @@ static int value_w(int k, int column)
     return k % 7 == 0 ? (column % 3 ? 127 : -127) : (13 * k + 29 * column) % 255 - 127;
 }
 
+#define GROUPS (K / ELCL_INT4_GROUP)
+#define GROUP_BYTES (ELCL_INT4_GROUP + sizeof(int32_t)) /* of a row of x for int4 weights */
+
+static int value_int4(int k, int column)
+{
+    return (13 * k + 29 * column) % 16 - 8;
+}
+
+static int scale_int4(int k, int column)
+{
+    return 1 + (k / ELCL_INT4_GROUP + column) % 2;
+}
+
 /* Writes element `at` of x or w, in a type of `bytes` bytes. */
 static void put(unsigned char *to, size_t at, enum elcl_storage type, size_t bytes, int value)
 {
@@ -55,20 +69,56 @@ static void put(unsigned char *to, size_t at, enum elcl_storage type, size_t byt
     memcpy(to + at * bytes, from, bytes);
 }
 
+/* A panel as struct elcl_matrix says. */
+static void fill_int4_weights(const struct trial *t, unsigned char *w)
+{
+    const size_t columns = (size_t)t->columns;
+    for (int k = 0; k < K; k++)
+        for (size_t n = 0; n < columns; n++) {
+            unsigned char *group = w + (size_t)(k / ELCL_INT4_GROUP) * columns * 18;
+            const int row = k % ELCL_INT4_GROUP / 8, scale = scale_int4(k, (int)n);
+            const uint16_t bits = elcl_f32_to_f16((float)scale);
+            group[((size_t)row * columns + n) * 4 + (size_t)(k % 4)] |=
+                (unsigned char)((value_int4(k, (int)n) + 8) << k % 8 / 4 * 4);
+            memcpy(group + 16 * columns + 2 * n, &bits, sizeof(bits));
+        }
+}
+
+/* Rows as quantize.cl writes them for int4 weights, without their scales. */
+static void fill_int4_rows(const struct trial *t, unsigned char *x)
+{
+    for (int row = 0; row < t->rows; row++)
+        for (int g = 0; g < GROUPS; g++) {
+            unsigned char *to = x + (size_t)(row * GROUPS + g) * GROUP_BYTES;
+            int32_t sum = 0;
+            for (int k = 0; k < ELCL_INT4_GROUP; k++) {
+                const int value = value_x(row, g * ELCL_INT4_GROUP + k);
+                to[k] = (uint8_t)value;
+                sum -= 8 * value;
+            }
+            memcpy(to + ELCL_INT4_GROUP, &sum, sizeof(sum));
+        }
+}
+
 static int fill(struct trial *t)
 {
     const struct elcl_dot_kind *kind = &elcl_dot_kinds[t->dot];
+    const bool int4 = t->weights == ELCL_INT4;
     const int k_pack = kind->k_pack;
     unsigned char *x = elcl_calloc(MAX_X, 1), *w = elcl_calloc(MAX_W, 1);
     int rc = x && w ? ELCL_OK : ELCL_E_NOMEM;
     for (int k = 0; !rc && k < K; k++) {
-        for (int row = 0; row < t->rows; row++)
+        for (int row = 0; row < t->rows && kind->weights != ELCL_INT4; row++)
             put(x, (size_t)(row * K + k), kind->weights, kind->activation_bytes,
                 value_x(row, k) + kind->offset);
-        for (int n = 0; n < t->columns; n++)
+        for (int n = 0; n < t->columns && !int4; n++)
             put(w, (size_t)((k / k_pack * t->columns + n) * k_pack + k % k_pack), t->weights,
                 t->weights == ELCL_INT8 ? sizeof(int8_t) : sizeof(uint16_t), value_w(k, n));
     }
+    if (!rc && int4)
+        fill_int4_weights(t, w);
+    if (!rc && kind->weights == ELCL_INT4)
+        fill_int4_rows(t, x);
     if (!rc)
         rc = elcl_buffer_write(&t->x, 0, x, MAX_X, NULL);
     if (!rc)
@@ -86,10 +136,13 @@ static struct elcl_program_parts program_parts(const struct elcl_device *device,
                                                 .weight_pairs = weights == ELCL_BF16 && !dot,
                                                 .vector = elcl_cpu_vector_width(&device->desc),
                                                 .items = 1};
-    struct elcl_program_parts parts = {.files = {"storage.cl", "activation.cl",
-                                                 elcl_dot_kinds[dot].file, "gemm_cpu.cl",
-                                                 "probe_dot.cl"},
-                                       .mac = mac};
+    struct elcl_program_parts parts = {
+        .files = {"storage.cl", "activation.cl", elcl_dot_kinds[dot].file}, .mac = mac};
+    int n = 3;
+    if (weights == ELCL_INT4)
+        parts.files[n++] = "gemm_int4_cpu.cl";
+    parts.files[n++] = "gemm_cpu.cl";
+    parts.files[n] = "probe_dot.cl";
     elcl_kernel_options_write(&options, &parts);
     return parts;
 }
@@ -159,7 +212,9 @@ static enum elcl_outcome compare(struct trial *t)
         for (int n = 0; n < t->columns; n++) {
             int32_t want = 0;
             for (int k = 0; k < K; k++)
-                want += (value_x(row, k) + elcl_dot_kinds[t->dot].offset) * value_w(k, n);
+                want += t->weights == ELCL_INT4
+                            ? value_x(row, k) * value_int4(k, n) * scale_int4(k, n)
+                            : (value_x(row, k) + elcl_dot_kinds[t->dot].offset) * value_w(k, n);
             const int at = row * t->columns + n;
             if (t->weights == ELCL_INT8 ? sums.ints[at] != want : sums.floats[at] != (float)want)
                 return ELCL_WRONG;
@@ -196,7 +251,7 @@ bool elcl_dot_may_run(const struct elcl_device *device, enum elcl_dot dot,
     if (elcl_dot_kinds[dot].weights != weights || !device->quirks.inline_assembly ||
         device->desc.type != ELCL_DEVICE_CPU || vector < 8)
         return false;
-    if (dot == ELCL_DOT_VPDPBUSD)
+    if (dot == ELCL_DOT_VPDPBUSD || dot == ELCL_DOT_INT4_VPDPBUSD)
         return vector >= 16 && elcl_cpu_has(ELCL_CPU_AVX512_VNNI);
     if (dot == ELCL_DOT_VDPBF16PS)
         return vector >= 16 && elcl_cpu_has(ELCL_CPU_AVX512_BF16);
@@ -205,13 +260,14 @@ bool elcl_dot_may_run(const struct elcl_device *device, enum elcl_dot dot,
 
 bool elcl_dot_is_instruction(enum elcl_dot dot)
 {
-    return dot != ELCL_DOT_NONE && dot != ELCL_DOT_PLAIN_INT8 && dot != ELCL_DOT_PLAIN_BF16 &&
-           !elcl_dot_kinds[dot].gpu;
+    return dot != ELCL_DOT_NONE && !elcl_dot_kinds[dot].gpu &&
+           dot != elcl_dot_plain(elcl_dot_kinds[dot].weights);
 }
 
 /* In order of preference. */
 static const enum elcl_dot instructions[] = {ELCL_DOT_VPDPBUSD, ELCL_DOT_VPMADDWD,
-                                             ELCL_DOT_VDPBF16PS};
+                                             ELCL_DOT_VDPBF16PS, ELCL_DOT_INT4_VPDPBUSD,
+                                             ELCL_DOT_INT4_VPMADDUBSW};
 
 static enum elcl_outcome try_dot(struct trial *t, struct elcl_device *device, enum elcl_mac mac,
                                  enum elcl_dot dot, enum elcl_storage weights)
@@ -223,10 +279,9 @@ static enum elcl_outcome try_dot(struct trial *t, struct elcl_device *device, en
 void elcl_probe_dot(struct elcl_device *device, enum elcl_mac mac, enum elcl_storage weights,
                     struct elcl_dot_choice *choice, bool *unsure, char *why, size_t n)
 {
-    const bool int8 = weights == ELCL_INT8;
-    *choice = (struct elcl_dot_choice){int8 ? ELCL_DOT_PLAIN_INT8 : ELCL_DOT_PLAIN_BF16, false};
+    *choice = (struct elcl_dot_choice){elcl_dot_plain(weights), false};
     (void)snprintf(why, n, "known only on PoCL, on x86 with %s",
-                   int8 ? "AVX2 or AVX-512" : "AVX512_BF16");
+                   weights == ELCL_BF16 ? "AVX512_BF16" : "AVX2 or AVX-512");
     for (size_t i = 0; i < ELCL_COUNT(instructions); i++) {
         const enum elcl_dot dot = instructions[i];
         const char *name = elcl_dot_kinds[dot].name;

@@ -1,5 +1,5 @@
-/* Dot products of int8 and bf16 weights: each kind is one file, cl/dot_*.cl for CPU kernels and
- * cl/dot4_*.cl for GPU kernels. */
+/* Dot products of int8, int4 and bf16 weights: each kind is one file, cl/dot_*.cl for CPU kernels
+ * and cl/dot4_*.cl for GPU kernels. */
 #ifndef ELCL_PROBE_DOT_H
 #define ELCL_PROBE_DOT_H
 
@@ -19,7 +19,10 @@ enum elcl_dot {
     ELCL_DOT_GPU_PLAIN, /* GPU kernels, int8: in plain OpenCL C, and the next ones */
     ELCL_DOT_GPU_KHR,
     ELCL_DOT_GPU_NVIDIA,
-    ELCL_DOT_LAST = ELCL_DOT_GPU_NVIDIA
+    ELCL_DOT_PLAIN_INT4, /* int8 inputs and int4 weights of CPU kernels, and the next two */
+    ELCL_DOT_INT4_VPMADDUBSW,
+    ELCL_DOT_INT4_VPDPBUSD,
+    ELCL_DOT_LAST = ELCL_DOT_INT4_VPDPBUSD
 };
 
 /* Neighbors in k of int8 weights in GPU kernels, 16 bytes. */
@@ -33,7 +36,8 @@ struct elcl_dot_choice {
 struct elcl_dot_kind {
     const char *file;          /* "dot_int8.cl" */
     const char *name;          /* of the instruction, for messages */
-    enum elcl_storage weights; /* INT8 or BF16; inputs are rounded to it too */
+    enum elcl_storage weights; /* INT8 or BF16, and inputs are rounded to it too; or INT4, and
+                                * inputs are rounded to int8 */
     int k_pack;                /* neighbors in k of one dot product */
     size_t activation_bytes;   /* of an element of the inputs */
     int offset;                /* DOT_OFFSET */
@@ -43,10 +47,12 @@ struct elcl_dot_kind {
 /* Indexed by enum elcl_dot; ELCL_DOT_NONE multiplies f32. */
 extern const struct elcl_dot_kind elcl_dot_kinds[];
 
+/* Returns the one in plain OpenCL C of CPU kernels, for INT8, INT4 or BF16 weights. */
+enum elcl_dot elcl_dot_plain(enum elcl_storage weights);
 /* Returns whether it is an instruction of CPU kernels, which have a measured rate, rather than
  * plain OpenCL C. */
 bool elcl_dot_is_instruction(enum elcl_dot dot);
-/* For CPU kernels, chooses the best kind for INT8 or BF16 weights that this processor and its
+/* For CPU kernels, chooses the best kind for INT8, INT4 or BF16 weights that this processor and its
  * compiler have and that gives right results; a PLAIN kind if there is none. choice->pays: it takes
  * less than 0.9 of the time of NONE. Sets *unsure if a kind could not run or the times are not
  * sound. Writes the reason to why[n]. */

@@ -1,4 +1,12 @@
+#include "cl/records.h"
 #include "probe/dot.h"
+
+enum elcl_dot elcl_dot_plain(enum elcl_storage weights)
+{
+    return weights == ELCL_INT8   ? ELCL_DOT_PLAIN_INT8
+           : weights == ELCL_INT4 ? ELCL_DOT_PLAIN_INT4
+                                  : ELCL_DOT_PLAIN_BF16;
+}
 
 const struct elcl_dot_kind elcl_dot_kinds[] = {
     [ELCL_DOT_NONE] = {"dot_f32.cl", "f32 multiply-adds", ELCL_F32, 1, sizeof(float), 0, false},
@@ -12,4 +20,10 @@ const struct elcl_dot_kind elcl_dot_kinds[] = {
     [ELCL_DOT_GPU_KHR] = {"dot4_khr.cl", "cl_khr_integer_dot_product", ELCL_INT8, ELCL_DOT_GPU_PACK,
                           1, 0, true},
     [ELCL_DOT_GPU_NVIDIA] = {"dot4_nvidia.cl", "dp4a", ELCL_INT8, ELCL_DOT_GPU_PACK, 1, 0, true},
+    [ELCL_DOT_PLAIN_INT4] = {"dot_int4.cl", "plain integer arithmetic", ELCL_INT4, ELCL_INT4_GROUP,
+                             1, 0, false},
+    [ELCL_DOT_INT4_VPMADDUBSW] = {"dot_int4_vpmaddubsw.cl", "vpmaddubsw", ELCL_INT4,
+                                  ELCL_INT4_GROUP, 1, 0, false},
+    [ELCL_DOT_INT4_VPDPBUSD] = {"dot_int4_vpdpbusd.cl", "vpdpbusd", ELCL_INT4, ELCL_INT4_GROUP, 1,
+                                0, false},
 };

@@ -55,7 +55,12 @@ static void judge_dot(struct elcl_device *device, enum elcl_storage weights,
                       struct elcl_features *features)
 {
     const bool int8 = weights == ELCL_INT8;
-    struct elcl_dot_choice *choice = int8 ? &features->int8_dot : &features->bf16_dot;
+    const enum elcl_probe probe = int8                   ? ELCL_PROBE_INT8_DOT
+                                  : weights == ELCL_INT4 ? ELCL_PROBE_INT4_DOT
+                                                         : ELCL_PROBE_BF16_DOT;
+    struct elcl_dot_choice *choice = int8                   ? &features->int8_dot
+                                     : weights == ELCL_INT4 ? &features->int4_dot
+                                                            : &features->bf16_dot;
     char why[sizeof(features->verdicts[0].reason)] = "only CPU kernels have them";
     if (device->kernels != ELCL_KERNELS_CPU && int8) {
         judge_int8(device, features);
@@ -63,8 +68,7 @@ static void judge_dot(struct elcl_device *device, enum elcl_storage weights,
     }
     if (device->kernels == ELCL_KERNELS_CPU)
         elcl_probe_dot(device, features->mac, weights, choice, &features->unsure, why, sizeof(why));
-    elcl_verdict_set(features, int8 ? ELCL_PROBE_INT8_DOT : ELCL_PROBE_BF16_DOT, choice->pays, "%s",
-                     why);
+    elcl_verdict_set(features, probe, choice->pays, "%s", why);
 }
 
 static void judge_simulator(struct elcl_features *features)
@@ -109,7 +113,7 @@ static void judge_by_running(struct elcl_device *device, struct elcl_features *f
 
 /* ---- the cache key ------------------------------------------------------------------------- */
 
-#define VERDICTS_VERSION 10 /* of the probes and of the file */
+#define VERDICTS_VERSION 11 /* of the probes and of the file */
 
 /* Changes when a kind is added or moves, because files have their numbers. */
 static uint64_t hash_kinds(uint64_t hash)
@@ -159,6 +163,7 @@ static void judge(struct elcl_device *device, struct elcl_features *features)
     else
         judge_by_running(device, features);
     judge_dot(device, ELCL_INT8, features);
+    judge_dot(device, ELCL_INT4, features);
     judge_dot(device, ELCL_BF16, features);
 }
 

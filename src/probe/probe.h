@@ -15,17 +15,19 @@ enum elcl_probe {
     ELCL_PROBE_SUBGROUPS,
     ELCL_PROBE_MATRIX,
     ELCL_PROBE_INT8_DOT,
+    ELCL_PROBE_INT4_DOT,
     ELCL_PROBE_BF16_DOT,
     ELCL_PROBE_LOOPS,
     ELCL_N_PROBES
 };
 
 struct elcl_features {
-    enum elcl_mac mac;                         /* the fastest form of multiply-adds */
-    enum elcl_mma mma;                         /* the matrix instruction that works here */
-    struct elcl_dot_choice int8_dot, bf16_dot; /* by the type of the weights */
-    bool int8_mma;                             /* mma multiplies integers too */
-    bool short_loops;                          /* the driver ends long loops early */
+    enum elcl_mac mac; /* the fastest form of multiply-adds */
+    enum elcl_mma mma; /* the matrix instruction that works here */
+    struct elcl_dot_choice int8_dot, bf16_dot, int4_dot; /* by the type of the weights; int4 only of
+                                                          * CPU kernels */
+    bool int8_mma;                                       /* mma multiplies integers too */
+    bool short_loops;                                    /* the driver ends long loops early */
     bool unsure; /* a trial could not run, or other programs disturbed the times: not stored */
     struct {
         bool on;

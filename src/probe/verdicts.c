@@ -15,6 +15,7 @@ const char *const elcl_probe_names[ELCL_N_PROBES] = {
     [ELCL_PROBE_SUBGROUPS] = "subgroups",
     [ELCL_PROBE_MATRIX] = "matrix instructions",
     [ELCL_PROBE_INT8_DOT] = "int8 dot products",
+    [ELCL_PROBE_INT4_DOT] = "int4 dot products",
     [ELCL_PROBE_BF16_DOT] = "bf16 dot products",
     [ELCL_PROBE_LOOPS] = "long loops",
 };
@@ -35,7 +36,7 @@ struct stored {
     uint8_t mac, mma, int8_mma, short_loops;
     struct {
         uint8_t kind, pays;
-    } int8_dot, bf16_dot;
+    } int8_dot, bf16_dot, int4_dot;
     struct {
         uint8_t on;
         char reason[sizeof(((struct elcl_features *)0)->verdicts[0].reason)];
@@ -46,7 +47,6 @@ struct stored {
  * another device or processor, which has other instructions. */
 static bool may_have(const struct elcl_device *device, unsigned dot, enum elcl_storage weights)
 {
-    const bool int8 = weights == ELCL_INT8;
     if (dot == ELCL_DOT_NONE)
         return true;
     if (dot > ELCL_DOT_LAST || elcl_dot_kinds[dot].weights != weights)
@@ -55,7 +55,7 @@ static bool may_have(const struct elcl_device *device, unsigned dot, enum elcl_s
         return device->kernels == ELCL_KERNELS_GPU &&
                (dot == ELCL_DOT_GPU_PLAIN || elcl_int8_may_run(device, (enum elcl_dot)dot));
     return device->kernels == ELCL_KERNELS_CPU &&
-           (dot == (int8 ? (unsigned)ELCL_DOT_PLAIN_INT8 : (unsigned)ELCL_DOT_PLAIN_BF16) ||
+           (dot == (unsigned)elcl_dot_plain(weights) ||
             elcl_dot_may_run(device, (enum elcl_dot)dot, weights));
 }
 
@@ -64,7 +64,8 @@ static bool is_usable(const struct elcl_device *device, const struct stored *s)
     bool ok = s->mac <= ELCL_MAC_PLAIN && s->mma < ELCL_N_MMA &&
               (s->mma == ELCL_MMA_NONE || elcl_mma_may_run(device, (enum elcl_mma)s->mma)) &&
               may_have(device, s->int8_dot.kind, ELCL_INT8) &&
-              may_have(device, s->bf16_dot.kind, ELCL_BF16);
+              may_have(device, s->bf16_dot.kind, ELCL_BF16) &&
+              may_have(device, s->int4_dot.kind, ELCL_INT4);
     for (int i = 0; i < ELCL_N_PROBES; i++)
         ok = ok && memchr(s->verdicts[i].reason, '\0', sizeof(s->verdicts[i].reason));
     return ok;
@@ -77,6 +78,7 @@ static void unpack(const struct stored *s, struct elcl_features *features)
                                .mma = (enum elcl_mma)s->mma,
                                .int8_dot = {(enum elcl_dot)s->int8_dot.kind, s->int8_dot.pays != 0},
                                .bf16_dot = {(enum elcl_dot)s->bf16_dot.kind, s->bf16_dot.pays != 0},
+                               .int4_dot = {(enum elcl_dot)s->int4_dot.kind, s->int4_dot.pays != 0},
                                .int8_mma = s->int8_mma != 0 && elcl_mma_kinds[s->mma].int8,
                                .short_loops = s->short_loops != 0};
     for (int i = 0; i < ELCL_N_PROBES; i++) {
@@ -107,7 +109,8 @@ void elcl_verdicts_store(const struct elcl_device *device, uint64_t key,
                        .int8_mma = features->int8_mma,
                        .short_loops = features->short_loops,
                        .int8_dot = {(uint8_t)features->int8_dot.kind, features->int8_dot.pays},
-                       .bf16_dot = {(uint8_t)features->bf16_dot.kind, features->bf16_dot.pays}};
+                       .bf16_dot = {(uint8_t)features->bf16_dot.kind, features->bf16_dot.pays},
+                       .int4_dot = {(uint8_t)features->int4_dot.kind, features->int4_dot.pays}};
     for (int i = 0; i < ELCL_N_PROBES; i++) {
         s.verdicts[i].on = features->verdicts[i].on;
         memcpy(s.verdicts[i].reason, features->verdicts[i].reason, sizeof(s.verdicts[i].reason));

@@ -46,8 +46,47 @@ float elcl_ref_quantize(const float *values, size_t n, int8_t *whole)
     return scale;
 }
 
+#define GROUP 32
+
+void elcl_ref_quantize_int4(const float *values, size_t n, uint8_t *q, float *scales)
+{
+    for (size_t at = 0; at < n; at += GROUP) {
+        const size_t end = at + GROUP < n ? at + GROUP : n;
+        float peak = 0;
+        bool finite = true;
+        for (size_t i = at; i < end; i++) {
+            finite = finite && isfinite(values[i]);
+            if (fabsf(values[i]) > fabsf(peak))
+                peak = values[i];
+        }
+        const float s = finite ? elcl_f16_to_f32(elcl_f32_to_f16(-peak / 8)) : NAN;
+        scales[at / GROUP] = isinf(s) ? NAN : s;
+        for (size_t i = at; i < end; i++) {
+            const float steps = s != 0 && isfinite(s) ? floorf(values[i] / s + 8.5f) : 8;
+            q[i] = (uint8_t)fmaxf(0, fminf(steps, 15));
+        }
+    }
+}
+
+static void round_int4(float *row, size_t n)
+{
+    float scale;
+    uint8_t q[GROUP];
+    for (size_t at = 0; at < n; at += GROUP) {
+        const size_t left = n - at < GROUP ? n - at : GROUP;
+        elcl_ref_quantize_int4(row + at, left, q, &scale);
+        for (size_t i = 0; i < left; i++)
+            row[at + i] = scale * (float)(q[i] - 8);
+    }
+}
+
 void elcl_ref_round_rows(enum elcl_storage storage, float *values, size_t rows, size_t n)
 {
+    if (storage == ELCL_INT4) {
+        for (size_t i = 0; i < rows; i++)
+            round_int4(values + i * n, n);
+        return;
+    }
     if (storage != ELCL_INT8) {
         elcl_ref_round(storage, values, rows * n);
         return;
@@ -65,7 +104,7 @@ void elcl_ref_round_rows(enum elcl_storage storage, float *values, size_t rows, 
 void elcl_ref_round_input(enum elcl_storage weights, float *x, float *doubt, size_t n)
 {
     double largest = 0;
-    if (weights != ELCL_INT8) {
+    if (weights != ELCL_INT8 && weights != ELCL_INT4) {
         elcl_ref_round(weights, x, n);
         memset(doubt, 0, n * sizeof(*doubt));
         return;

@@ -181,8 +181,8 @@ const struct elcl_buffer *elcl_fixture_stored(struct elcl_fixture *fx, enum elcl
     return elcl_fixture_input(fx, bits, n * elcl_ref_bytes(storage));
 }
 
-const struct elcl_matrix *elcl_fixture_matrix(struct elcl_fixture *fx, int batch, int n, int k,
-                                              float *values)
+const struct elcl_matrix *elcl_fixture_matrix_as(struct elcl_fixture *fx, enum elcl_storage storage,
+                                                 int batch, int n, int k, float *values)
 {
     struct elcl_matrix *matrix = elcl_fixture_memory(fx, 1, sizeof(*matrix));
     struct elcl_fixture_buffer *b = new_buffer(fx);
@@ -192,13 +192,24 @@ const struct elcl_matrix *elcl_fixture_matrix(struct elcl_fixture *fx, int batch
                                               .n_stride = (size_t)k,
                                               .k_stride = 1,
                                               .batch_stride = (size_t)n * k};
-    if (!b || !elcl_fixture_try(
-                  fx, elcl_matrix_create(fx->ops, "test", batch, k, &source, 1, matrix, &fx->err)))
+    if (!b || !elcl_fixture_try(fx, elcl_matrix_create(fx->ops, "test", storage, batch, k, &source,
+                                                       1, matrix, &fx->err)))
         return matrix;
     b->buffer = matrix->buffer;
     b->used = matrix->buffer.bytes;
-    elcl_ref_round_rows(fx->ops->weights, values, (size_t)batch * n, (size_t)k);
+    elcl_ref_round_rows(storage, values, (size_t)batch * n, (size_t)k);
     return matrix;
+}
+
+const struct elcl_matrix *elcl_fixture_matrix(struct elcl_fixture *fx, int batch, int n, int k,
+                                              float *values)
+{
+    return elcl_fixture_matrix_as(fx, fx->ops->weights, batch, n, k, values);
+}
+
+const struct elcl_matrix *elcl_fixture_table(struct elcl_fixture *fx, int n, int k, float *values)
+{
+    return elcl_fixture_matrix_as(fx, elcl_table_storage(fx->ops->weights), 1, n, k, values);
 }
 
 const struct elcl_buffer *elcl_fixture_records(struct elcl_fixture *fx, size_t at, int rows,

@@ -83,9 +83,14 @@ const struct elcl_buffer *elcl_fixture_stored(struct elcl_fixture *fx, enum elcl
                                               const float *values, size_t n);
 const struct elcl_buffer *elcl_fixture_output(struct elcl_fixture *fx, const void *data,
                                               size_t bytes);
-/* W [batch, N, K] from dense values, which become what the device holds. */
+/* W [batch, N, K] from dense values, which become what the device holds; as ops->weights, or in
+ * another storage that the operations have. */
 const struct elcl_matrix *elcl_fixture_matrix(struct elcl_fixture *fx, int batch, int n, int k,
                                               float *values);
+const struct elcl_matrix *elcl_fixture_matrix_as(struct elcl_fixture *fx, enum elcl_storage storage,
+                                                 int batch, int n, int k, float *values);
+/* The same of a table of token embeddings, [N, K]. */
+const struct elcl_matrix *elcl_fixture_table(struct elcl_fixture *fx, int n, int k, float *values);
 /* The step buffer with `at` ints of junk before a record per row: fields[f][row], or junk where
  * fields[f] is NULL. */
 const struct elcl_buffer *elcl_fixture_records(struct elcl_fixture *fx, size_t at, int rows,

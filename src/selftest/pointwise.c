@@ -224,7 +224,7 @@ void elcl_check_embed(struct elcl_fixture *fx, const struct elcl_embed_shape *s)
         .state = s->state ? cache : NULL,
         .step = elcl_fixture_records(fx, at, r, fields),
         .rows_at = at,
-        .tokens = s->tokens ? elcl_fixture_matrix(fx, 1, s->v, d, table) : NULL,
+        .tokens = s->tokens ? elcl_fixture_table(fx, s->v, d, table) : NULL,
         .positions = s->positions ? elcl_fixture_upload(fx, places, (size_t)POSITIONS * d) : NULL,
         .offset = OFFSET,
         .scale = 1.75f,

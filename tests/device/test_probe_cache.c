@@ -264,7 +264,8 @@ static void test_planted(struct elcl_device *device)
     act.no_instructions = true;
     for (int dot = ELCL_DOT_NONE; dot <= ELCL_DOT_LAST + 1; dot++) {
         features = honest;
-        features.int8_dot.kind = features.bf16_dot.kind = (enum elcl_dot)dot;
+        features.int8_dot.kind = features.bf16_dot.kind = features.int4_dot.kind =
+            (enum elcl_dot)dot;
         elcl_verdicts_store(device, key, &features);
         CHECK(dot == ELCL_DOT_NONE || !elcl_verdicts_load(device, key, &read), "dot %d", dot);
     }

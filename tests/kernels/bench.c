@@ -468,7 +468,7 @@ static void bench_rows(struct suite *s, int r, int d)
     c.embed = (struct elcl_embed_args){.x = c.add_norm.x,
                                        .state = c.add_norm.state,
                                        .step = step,
-                                       .tokens = elcl_fixture_matrix(&s->fx, 1, 1000, d, table),
+                                       .tokens = elcl_fixture_table(&s->fx, 1000, d, table),
                                        .positions = filled(s, (size_t)d),
                                        .scale = 1,
                                        .norm = &c.norm,

@@ -75,6 +75,11 @@ static const struct subject {
         .gemm = ELCL_GEMM_NATIVE, .weights = ELCL_##w, .compute = ELCL_COMPUTE_##w,                \
         .plain_dot = plain                                                                         \
     }
+#define INT4_DOT(plain)                                                                            \
+    {                                                                                              \
+        .gemm = ELCL_GEMM_NATIVE, .weights = ELCL_INT4, .compute = ELCL_COMPUTE_INT8,              \
+        .plain_dot = plain                                                                         \
+    }
 #define BLAS(w)                                                                                    \
     {                                                                                              \
         .gemm = ELCL_GEMM_CLBLAST, .weights = ELCL_##w, .compute = ELCL_COMPUTE_F32                \
@@ -96,6 +101,9 @@ static const struct description {
     {"int8 dot plain", ELCL_KERNELS_CPU, DOT(INT8, true), true, GEMM | ROUNDED | POINTWISE},
     {"int8 dot device", ELCL_KERNELS_CPU, DOT(INT8, false), true,
      GEMM | ROUNDED | POINTWISE | BENCH_GEMMS},
+    {"cpu int4/f32", ELCL_KERNELS_CPU, F32(INT4, F32), true, GEMM | POINTWISE | BENCH_GEMMS},
+    {"int4 dot plain", ELCL_KERNELS_CPU, INT4_DOT(true), true, GEMM | ROUNDED},
+    {"int4 dot device", ELCL_KERNELS_CPU, INT4_DOT(false), true, GEMM | ROUNDED | BENCH_GEMMS},
     {"bf16 dot plain", ELCL_KERNELS_CPU, DOT(BF16, true), true, GEMM | ROUNDED | POINTWISE},
     {"bf16 dot device", ELCL_KERNELS_CPU, DOT(BF16, false), true,
      GEMM | ROUNDED | POINTWISE | BENCH_GEMMS},
@@ -109,6 +117,7 @@ static const struct description {
     {"gpu bf16/bf16", ELCL_KERNELS_GPU, F32(BF16, BF16), false, BENCH},
     {"gpu f16/f16", ELCL_KERNELS_GPU, F32(F16, F16), false, BENCH},
     {"gpu int8/f32", ELCL_KERNELS_GPU, F32(INT8, F32), false, GEMM | POINTWISE | BENCH},
+    {"gpu int4/f32", ELCL_KERNELS_GPU, F32(INT4, F32), true, GEMM | POINTWISE | BENCH_GEMMS},
     {"gpu int8/f32 int8 plain", ELCL_KERNELS_GPU, DOT(INT8, true), true,
      GEMM | ROUNDED | POINTWISE},
     {"gpu int8/f32 int8 compute", ELCL_KERNELS_GPU, DOT(INT8, false), true,
@@ -138,6 +147,7 @@ static const struct description {
     {"gpu f32/f32", ELCL_KERNELS_GPU, BLAS(F32), true, CLBLAST},
     {"gpu f16/f32", ELCL_KERNELS_GPU, BLAS(F16), false, CLBLAST},
     {"gpu int8/f32", ELCL_KERNELS_GPU, BLAS(INT8), false, CLBLAST},
+    {"gpu int4/f32", ELCL_KERNELS_GPU, BLAS(INT4), false, CLBLAST},
 };
 
 static void run(const struct description *d, const struct check_options *options,

@@ -33,9 +33,10 @@ static void check_random_shape(struct suite *s, int m, int n, int k)
 
 static void test_sizes(struct suite *s)
 {
-    static const int ns[] = {17, 1, 33, 15, 16}, ks[] = {20, 1, 64, 3};
+    static const int ns[] = {17, 1, 33, 15, 16}, ks[] = {20, 1, 64, 3, 31, 100};
     static const int ms[] = {5, 1, 13, 2, 3, 4, 6, 7, 8, 9, 10, 11, 12, 37};
-    const size_t n_n = s->full ? ELCL_COUNT(ns) : 3, n_k = s->full ? ELCL_COUNT(ks) : 2;
+    const size_t whole = s->params.weights == ELCL_INT4 ? ELCL_COUNT(ks) : 4; /* and groups */
+    const size_t n_n = s->full ? ELCL_COUNT(ns) : 3, n_k = s->full ? whole : 2;
     const size_t n_m = s->full ? ELCL_COUNT(ms) : s->options->small ? 2 : 3;
     for (size_t i = 0; i < n_n; i++)
         for (size_t j = 0; j < n_k; j++)

@@ -127,18 +127,47 @@ static unsigned char *pack(struct elcl_fixture *fx, const struct elcl_matrix *w,
     return packed;
 }
 
+/* The same of int4. */
+static unsigned char *pack_int4(struct elcl_fixture *fx, const struct elcl_matrix *w,
+                                const float *values, size_t *bytes)
+{
+    const size_t k = (size_t)w->k, groups = (k + 31) / 32, width = (size_t)w->panel;
+    const size_t panel = groups * width * 18;
+    *bytes = (size_t)w->batch * w->panels * panel;
+    unsigned char *packed = elcl_fixture_memory(fx, *bytes, 1);
+    unsigned char *column = elcl_fixture_memory(fx, groups * 32, 1);
+    float *scales = elcl_fixture_memory(fx, groups, sizeof(*scales));
+    memset(column, 8, groups * 32); /* zeros beyond K */
+    for (int b = 0; b < w->batch; b++)
+        for (int n = 0; n < w->n; n++, values += k) {
+            unsigned char *to = packed + ((size_t)b * w->panels + n / w->panel) * panel;
+            const size_t at = (size_t)(n % w->panel);
+            elcl_ref_quantize_int4(values, k, column, scales);
+            for (size_t g = 0; g < groups; g++, to += width * 18) {
+                for (size_t i = 0; i < 32; i++)
+                    to[(i / 8 * width + at) * 4 + i % 4] |=
+                        (unsigned char)(column[32 * g + i] << (i % 8 < 4 ? 0 : 4));
+                elcl_ref_store(ELCL_F16, &scales[g], to + 16 * width + 2 * at, 1);
+            }
+        }
+    return packed;
+}
+
 /* Compares the bytes and their announced number; ends the run. */
 static void check_packing(struct elcl_fixture *fx, int batch, const int *ns, int n_sources, int k)
 {
     elcl_error err = {0};
     const struct stack s = make_stack(fx, batch, ns, n_sources, k);
     struct elcl_matrix w;
-    suite_must(elcl_matrix_create(fx->ops, "test", batch, k, s.sources, n_sources, &w, &err), &err);
+    suite_must(elcl_matrix_create(fx->ops, "test", fx->ops->weights, batch, k, s.sources, n_sources,
+                                  &w, &err),
+               &err);
     CHECK(w.batch == batch && w.n == s.n && w.k == k, "%d x %d x %d", w.batch, w.n, w.k);
     CHECK(w.panel > 0 && w.panels == (s.n + w.panel - 1) / w.panel, "%d panels of %d", w.panels,
           w.panel);
     size_t bytes;
-    const unsigned char *want = pack(fx, &w, s.values, &bytes);
+    const unsigned char *want = w.storage == ELCL_INT4 ? pack_int4(fx, &w, s.values, &bytes)
+                                                       : pack(fx, &w, s.values, &bytes);
     CHECK(elcl_matrix_bytes(fx->ops->panel, fx->ops->dot, fx->ops->weights, batch, s.n, k) ==
               w.buffer.bytes,
           "elcl_matrix_bytes differs");
@@ -148,15 +177,16 @@ static void check_packing(struct elcl_fixture *fx, int batch, const int *ns, int
     elcl_fixture_finish(fx);
 }
 
-/* Columns without an ordinary int8 scale: zeros stay zeros, and elements that are not finite spoil
- * only their column. */
+/* Columns without an ordinary scale of integers: zeros stay zeros, and elements that are not finite
+ * spoil only their column. */
 static void test_odd_columns(struct suite *s)
 {
     enum { N = 5, K = 3 };
     const float columns[N * K] = {0, 0,   0, 1, INFINITY, 0, 127,  -64,
                                   1, NAN, 1, 2, 1e-44f,   0, -0.0f};
     const struct elcl_gemm_shape shape = elcl_gemm_dense(1, 1, N, K);
-    if (s->params.weights != ELCL_INT8 || !suite_case(s, "matrix", "odd columns"))
+    const bool int4 = s->params.weights == ELCL_INT4;
+    if ((s->params.weights != ELCL_INT8 && !int4) || !suite_case(s, "matrix", "odd columns"))
         return;
     struct elcl_gemm_operands o = elcl_gemm_operands(&s->fx, &shape);
     memcpy(o.w, columns, sizeof(columns));
@@ -166,10 +196,25 @@ static void test_odd_columns(struct suite *s)
     if (y) {
         CHECK(y[0] == 0, "zeros give %g", (double)y[0]);
         CHECK(isnan(y[1]) && isnan(y[3]), "infinity gives %g, NaN %g", (double)y[1], (double)y[3]);
-        CHECK(y[2] == 64, "127 - 64 + 1 gives %g", (double)y[2]);
+        CHECK(y[2] == (int4 ? 63.5f : 64), "127 - 64 + 1 gives %g", (double)y[2]);
         CHECK(fabsf(y[4]) < 1e-43f, "a subnormal gives %g", (double)y[4]);
     }
     elcl_fixture_finish(&s->fx);
+}
+
+/* Numbers that are int4 already lose nothing, so that files of them load as they are. */
+static void test_int4_again(struct suite *s)
+{
+    enum { N = 19, K = 70 };
+    struct elcl_fixture *fx = &s->fx;
+    if (s->params.weights != ELCL_INT4 || !suite_case(s, "matrix", "int4 of int4"))
+        return;
+    float *values = elcl_fixture_normals(fx, ELCL_F32, N * K, 1);
+    const struct elcl_matrix *first = elcl_fixture_matrix(fx, 1, N, K, values);
+    const struct elcl_matrix *again = elcl_fixture_matrix(fx, 1, N, K, values);
+    elcl_fixture_equal(fx, "packed", elcl_fixture_read(fx, &again->buffer),
+                       elcl_fixture_read(fx, &first->buffer), first->buffer.bytes, 1);
+    elcl_fixture_finish(fx);
 }
 
 static int fail_read(const void *user, size_t first, size_t n, void *to, elcl_error *err)
@@ -190,7 +235,8 @@ static void test_failed_read(struct suite *s)
     struct elcl_matrix w = {0};
     elcl_error err = {0};
     const int buffers = atomic_load(&s->fx.device->live_buffers);
-    const int rc = elcl_matrix_create(s->fx.ops, "test", 1, K, &source, 1, &w, &err);
+    const int rc =
+        elcl_matrix_create(s->fx.ops, "test", s->fx.ops->weights, 1, K, &source, 1, &w, &err);
     CHECK(rc == ELCL_E_IO && !strcmp(err.msg, "f: ends at byte 9"), "%d: %s", rc, err.msg);
     CHECK(!w.buffer.mem && atomic_load(&s->fx.device->live_buffers) == buffers, "a buffer is left");
 }
@@ -208,6 +254,10 @@ void test_packing(struct suite *s)
     }
     if (suite_case(s, "matrix", "of several workers"))
         check_packing(&s->fx, 2, (const int[]){300, 401}, 2, 602);
+    for (int k = 31; k <= 100 && s->params.weights == ELCL_INT4; k += 23) /* of groups */
+        if (suite_case(s, "matrix", "int4 K=%d", k))
+            check_packing(&s->fx, 2, ns[3], 3, k);
     test_odd_columns(s);
+    test_int4_again(s);
     test_failed_read(s);
 }

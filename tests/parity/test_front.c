@@ -81,7 +81,7 @@ static int load(struct elcl_ops *ops, const float *w, const float *b, int c,
     int rc;
     for (int i = 0; i < D * 3 * c; i++)
         ordered[i / (3 * c) * 3 * c + i % 3 * c + i / 3 % c] = w[i];
-    ELCL_TRY(elcl_matrix_create(ops, "front", 1, 3 * c, &source, 1, &linear->w, err));
+    ELCL_TRY(elcl_matrix_create(ops, "front", ops->weights, 1, 3 * c, &source, 1, &linear->w, err));
     ELCL_TRY(elcl_buffer_create(ops->device, "bias", D * sizeof(float), &linear->bias, err));
     ELCL_TRY(elcl_buffer_write(&linear->bias, 0, b, D * sizeof(float), err));
 fail:
