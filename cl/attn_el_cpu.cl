@@ -15,8 +15,16 @@
  */
 // lint: -DVW=8 -DWG=1
 // lint: -DVW=16 -DWG=1 -DELCL_STATE_BF16
+// lint: -DVW=8 -DWG=1 -DELCL_STATE_INT8
+// lint: -DVW=16 -DWG=1 -DELCL_STATE_INT4
 
 #define EL_KEYS 32 /* a multiple of every VW */
+/* Elements of a row from one prefetch to the next. */
+#ifdef STATE_NARROW
+#define EL_AHEAD 64
+#else
+#define EL_AHEAD VW
+#endif
 
 /* What a tile prefetches: its share of the next block's rows, elements d .. end - 1. */
 struct el_ahead {
@@ -34,18 +42,20 @@ el_scores(const int pairs, float (*p)[EL_KEYS], __global const float *e, __globa
 {
     const int whole = d_size / VW * VW;
     for (int s = 0; s < n; s += 2) {
-        __global const state_t *y0 = y + (size_t)row[s] * d_size;
-        __global const state_t *y1 = y + (size_t)row[min(s + 1, n - 1)] * d_size;
-        for (int d = ahead->d; d < ahead->end; d += VW) {
-            ELCL_PREFETCH(y + (size_t)ahead->row[s] * d_size + d, 0);
-            ELCL_PREFETCH(y + (size_t)ahead->row[s + 1] * d_size + d, 0);
+        const state_row y0 = state_row_at(y, row[s], d_size);
+        const state_row y1 = state_row_at(y, row[min(s + 1, n - 1)], d_size);
+        const state_row ahead0 = state_row_at(y, ahead->row[s], d_size);
+        const state_row ahead1 = state_row_at(y, ahead->row[s + 1], d_size);
+        for (int d = ahead->d; d < ahead->end; d += EL_AHEAD) {
+            ELCL_PREFETCH(STATE_ADDRESS(ahead0, d), 0);
+            ELCL_PREFETCH(STATE_ADDRESS(ahead1, d), 0);
         }
         floatv acc0[ELCL_EL_TILE], acc1[ELCL_EL_TILE];
 #pragma unroll
         for (int i = 0; i < ELCL_EL_TILE; i++)
             acc0[i] = acc1[i] = (floatv)(0.0f);
         for (int d = 0; d < whole; d += VW) {
-            const floatv v0 = STATE_VEC(y0 + d), v1 = STATE_VEC(y1 + d);
+            const floatv v0 = state_vec(y0, d), v1 = state_vec(y1, d);
 #pragma unroll
             for (int i = 0; i < ELCL_EL_TILE; i++) {
                 if (i >= pairs)
@@ -61,8 +71,8 @@ el_scores(const int pairs, float (*p)[EL_KEYS], __global const float *e, __globa
                 break;
             float sum0 = SUMV(acc0[i]), sum1 = SUMV(acc1[i]);
             for (int d = whole; d < d_size; d++) {
-                sum0 = ELCL_MAC(e[(size_t)i * d_size + d], STATE_GET(y0, d), sum0);
-                sum1 = ELCL_MAC(e[(size_t)i * d_size + d], STATE_GET(y1, d), sum1);
+                sum0 = ELCL_MAC(e[(size_t)i * d_size + d], state_get(y0, d), sum0);
+                sum1 = ELCL_MAC(e[(size_t)i * d_size + d], state_get(y1, d), sum1);
             }
             p[i][s] = scale * sum0;
             p[i][s + 1] = scale * sum1; /* EL_KEYS is even: beyond n it is overwritten or unused */
@@ -101,8 +111,8 @@ el_context(const int pairs, float (*p)[EL_KEYS], __global float *c, __global con
             hi[i] = first ? (floatv)(0.0f) : LOADV(from + VW) * shrink[i];
         }
         for (int s = 0; s < n; s++) {
-            __global const state_t *from = y + (size_t)row[s] * d_size + d;
-            const floatv v0 = STATE_VEC(from), v1 = STATE_VEC(from + VW);
+            const state_row from = state_row_at(y, row[s], d_size);
+            const floatv v0 = state_vec(from, d), v1 = state_vec(from, d + VW);
 #pragma unroll
             for (int i = 0; i < ELCL_EL_TILE; i++) {
                 if (i >= pairs)
@@ -123,7 +133,7 @@ el_context(const int pairs, float (*p)[EL_KEYS], __global float *c, __global con
         for (int i = 0; i < pairs; i++) {
             float acc = first ? 0.0f : c[(size_t)i * d_size + d] * shrink[i];
             for (int s = 0; s < n; s++)
-                acc = ELCL_MAC(p[i][s], STATE_GET(y, (size_t)row[s] * d_size + d), acc);
+                acc = ELCL_MAC(p[i][s], state_get(state_row_at(y, row[s], d_size), d), acc);
             c[(size_t)i * d_size + d] = acc;
         }
 }

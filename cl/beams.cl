@@ -1,7 +1,7 @@
 /*
  * Rows that enter, move and continue: how beam search changes cached state.
  *
- * scatter   cache[map[r]][i] = x[r][x_at + i], i < n, in state storage
+ * scatter   cache[map[r]][i] = x[r][x_at + i], i < n, in state storage, in parts of part_size
  * reorder   next[r][i] = previous[map[r]][i], i < n; rows of any type as 2-byte words, copied in
  *           pairs if n and ld are even
  *           map[r] is int `field` of the row's record in `step`
@@ -12,16 +12,30 @@
 // lint: -DVW=8 -DWG=1
 // lint: -DVW=4 -DWG=64 -DELCL_STATE_F16
 // lint: -DVW=4 -DWG=64 -DELCL_STATE_F16 -DELCL_ACT_BF16
+// lint: -DVW=8 -DWG=1 -DELCL_STATE_INT8
+// lint: -DVW=4 -DWG=64 -DELCL_STATE_INT8 -DELCL_ACT_BF16
+
+#ifdef STATE_NARROW
+#define SCATTER_V(x, d) ACT_VEC((x) + (d))
+DEFINE_STATE_PUT(scatter_part, __global const act_t *, ACT_GET, SCATTER_V)
+#endif
 
 __kernel void scatter(__global state_t *cache, /* [cache rows, n] */
                       __global const act_t *x, /* [R, x_ld] */
-                      __global const int *step, ulong rows_at, int field, int n, int x_ld, int x_at)
+                      __global const int *step, ulong rows_at, int field, int n, int part_size,
+                      int x_ld, int x_at)
 {
-    const size_t r = get_group_id(0);
-    cache += (size_t)step[rows_at + r * ELCL_ROW_INTS + field] * n;
+    const size_t r = get_group_id(0), row = step[rows_at + r * ELCL_ROW_INTS + field];
     x += r * x_ld + x_at;
+#ifdef STATE_NARROW
+    __local float scratch[STATE_SCRATCH];
+    for (int part = 0; part < n / part_size; part++)
+        scatter_part(cache, row, n, part_size, part, x + (size_t)part * part_size, true, scratch);
+#else
+    cache += row * n;
     for (int i = get_local_id(0); i < n; i += WG)
         STATE_PUT(cache, i, ACT_GET(x, i));
+#endif
 }
 
 __kernel void reorder(__global ushort *next,           /* [rows, ld] */

@@ -187,6 +187,9 @@ struct few_rows {
 /* 16 items share a row. Item j of them has what items j + 16 i of norm_row() have, as part i. */
 #define FEW_PARTS 8
 ELCL_CHECK(few_parts, WG == 16 * FEW_PARTS && VW == 4);
+#ifdef STATE_NARROW
+ELCL_CHECK(few_lanes, STATE_LANES == 16);
+#endif
 
 /* The sum of the parts of all items of a row, in the order of group_sum(). */
 TILE_INLINE float few_row_sum(const float4 *parts, __local float *scratch)
@@ -257,10 +260,17 @@ TILE_INLINE void few_norm(__local uint4 *to, const struct few_rows *rows, int m0
     const float mean = rows->norm == ELCL_NORM_RMS ? 0.0f : average;
     const float variance = few_moment(x, mean, true, k_size, scratch) / k_size;
     const float factor = 1.0f / sqrt(variance + rows->eps);
-    __global state_t *state =
-        rows->state
-            ? rows->state + (size_t)rows->records[m * ELCL_ROW_INTS + ELCL_ROW_CACHE_ROW] * k_size
-            : 0;
+    const size_t cache_row =
+        rows->state ? rows->records[m * ELCL_ROW_INTS + ELCL_ROW_CACHE_ROW] : 0;
+#ifdef STATE_NARROW
+    const struct norm_source from = {x, rows->weight, rows->bias, mean, factor, rows->norm};
+    const struct state_to cache = state_to(rows->state, cache_row, k_size, k_size, 0);
+    for (int group = 0; group < STATE_PART_GROUPS(k_size); group++)
+        norm_put_state_group(cache, &from, k_size, group, item % 16, stores && rows->state,
+                             scratch + item / 16 * 32);
+#else
+    __global state_t *state = rows->state ? rows->state + cache_row * k_size : 0;
+#endif
     for (int chunk = item % 16; chunk < width / 8; chunk += 16) {
         const int k = chunk * 8;
         float4 lo = (float4)(0.0f), hi = (float4)(0.0f);
@@ -273,10 +283,12 @@ TILE_INLINE void few_norm(__local uint4 *to, const struct few_rows *rows, int m0
             vstore4(lo, 0, rows->x_norm + at + k);
             vstore4(hi, 0, rows->x_norm + at + k + 4);
         }
+#ifndef STATE_NARROW
         if (stores && k < k_size && state) {
             STATE_STOREV(lo, state + k);
             STATE_STOREV(hi, state + k + 4);
         }
+#endif
     }
 }
 

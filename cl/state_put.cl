@@ -13,8 +13,8 @@
  *     NAME(cache, row, size, n, part, from, puts, scratch)   writes part `part` of a cache row of
  *         `size` elements in parts of n: the work-group shares it
  * Without `puts` nothing is written, but all items of a work-group must call them: they meet
- * barriers. A part without elements has none. `scratch` has 2 STATE_LANES floats for the items of a
- * group, or 2 WG for a work-group, and is free again on return.
+ * barriers. NAME() must be given the same `puts` by all of them. `scratch` has 2 STATE_LANES floats
+ * for the items of a group, or STATE_SCRATCH for a work-group, and is free again on return.
  *
  * -D WG  items per work-group: 1 for CPU kernels, a power of two for GPU kernels
  */
@@ -22,6 +22,13 @@
 // lint: -DVW=16 -DWG=1 -DELCL_STATE_INT4
 // lint: -DVW=4 -DWG=64 -DELCL_STATE_INT8
 // lint: -DVW=4 -DWG=8 -DELCL_STATE_INT4
+
+/* The floats that a kernel which writes state lends its reductions. */
+#ifdef STATE_NARROW
+#define STATE_SCRATCH (2 * WG)
+#else
+#define STATE_SCRATCH WG
+#endif
 
 #ifdef STATE_NARROW
 
@@ -211,7 +218,8 @@ static inline float2 state_join(float2 range, int lane, __local float *scratch)
     {                                                                                              \
         const int lid = get_local_id(0), of = lid / STATE_LANES;                                   \
         const struct state_to to = state_to(cache, row, size, n, part);                            \
-        for (int group = 0; group < STATE_PART_GROUPS(n); group += WG / STATE_LANES)               \
+        const int groups = puts ? STATE_PART_GROUPS(n) : 0;                                        \
+        for (int group = 0; group < groups; group += WG / STATE_LANES)                             \
             NAME##_group(to, from, n, group + of, lid % STATE_LANES, puts,                         \
                          scratch + 2 * STATE_LANES * of);                                          \
     }

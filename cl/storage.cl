@@ -356,7 +356,7 @@ typedef float plane_t;
  *     state_row_at(cache, row, d_size)              the one part of a row of EL-attention
  *     state_get(r, d), state_vec(r, d), state_vec4(r, d)   element d, VW elements from d, at a
  *         multiple of VW, and four, at a multiple of four. state_aligned4() needs part_size to be a
- *         multiple of four, too
+ *         multiple of four, too. STATE_ADDRESS(r, d) is where element d lies
  *
  * In narrow state, an element is s q + z with an integer q of 8 or 4 bits, not below 0. The
  * elements of a group of STATE_GROUP share s and z, f16, side by side in a word with s in the low
@@ -414,6 +414,7 @@ static inline float2 state_group(state_row r, int d)
 
 /* The integers from element d on. */
 #ifdef ELCL_STATE_INT8
+#define STATE_BYTE(d) (d)
 #define STATE_WHOLE(r, d) ((float)(r).values[d])
 #define STATE_WHOLE_V(r, d) CAT(convert_float, VW)(CAT(vload, VW)(0, (r).values + (d)))
 #define STATE_WHOLE4(r, d) convert_float4(vload4(0, (r).values + (d)))
@@ -430,6 +431,8 @@ static inline float2 state_group(state_row r, int d)
 #define STATE_WHOLE_ALIGNED4(r, d) convert_float4(STATE_HALF(convert_int4(STATE_BYTES4(r, d)), d))
 #define STATE_WHOLE4(r, d) STATE_WHOLE_ALIGNED4(r, d)
 #endif
+
+#define STATE_ADDRESS(r, d) ((r).values + STATE_BYTE(d))
 
 static inline float state_get(state_row r, int d)
 {
@@ -453,6 +456,7 @@ static inline float4 state_aligned4(state_row r, int d)
 }
 #else
 typedef __global const state_t *state_row;
+#define STATE_ADDRESS(r, d) ((r) + (d))
 
 static inline state_row state_part(__global const state_t *cache, size_t row, int n, int part_size,
                                    int part)

@@ -67,6 +67,6 @@ int elcl_predict(const elcl_blueprint *blueprint, const elcl_plan_params *params
     if (!blueprint || !params || !rates || !prediction)
         return elcl_fail(err, ELCL_E_ARG, "elcl_predict: arguments must not be NULL");
     elcl_plan_params p = *params;
-    p.attention = elcl_choose_attention(p.device_type, p.attention, NULL);
+    p.attention = elcl_choose_attention(p.device_type, p.state, p.attention, NULL);
     return elcl_predict_variant(blueprint, &p, rates, prediction, err);
 }

@@ -22,10 +22,11 @@ static inline bool elcl_state_is_narrow(enum elcl_storage storage)
     return storage == ELCL_INT8 || storage == ELCL_INT4;
 }
 
-/* Returns how many elements of narrow state share a factor. */
+/* How many elements share a factor; cl/records.h has the same. */
+enum { ELCL_GROUP_OF_INT8 = 256, ELCL_GROUP_OF_INT4 = 64 };
 static inline size_t elcl_state_group(enum elcl_storage storage)
 {
-    return storage == ELCL_INT8 ? 256 : 64;
+    return storage == ELCL_INT8 ? ELCL_GROUP_OF_INT8 : ELCL_GROUP_OF_INT4;
 }
 
 /* Returns the bytes of the values of a part of narrow state. */

@@ -89,13 +89,14 @@ elcl_plan_params elcl_plan_params_default(void)
                               .num_beams = 1};
 }
 
-int elcl_check_state(enum elcl_storage state, elcl_error *err)
+int elcl_check_state(enum elcl_storage state, enum elcl_attention attention, elcl_error *err)
 {
-    return state != ELCL_INT8
-               ? ELCL_OK
-               : elcl_fail(err, ELCL_E_ARG,
-                           "state cannot be ELCL_INT8, which is for weights; expected ELCL_F32, "
-                           "ELCL_F16 or ELCL_BF16");
+    if (state != ELCL_INT4 || attention == ELCL_ATTN_EL || attention == ELCL_ATTN_AUTO)
+        return ELCL_OK;
+    return elcl_fail(err, ELCL_E_UNSUPPORTED,
+                     "int4 state needs attention el (or auto): keys and values of %s have at least "
+                     "8 bits",
+                     attention == ELCL_ATTN_MHA ? "mha" : "mha-beam");
 }
 
 int elcl_blueprint_check(const struct elcl_blueprint *blueprint, elcl_plan_params *p,
@@ -109,7 +110,7 @@ int elcl_blueprint_check(const struct elcl_blueprint *blueprint, elcl_plan_param
     ELCL_TRY(elcl_check_int("max_target", p->max_target, 0, elcl_arch_max_target(&blueprint->arch),
                             err));
     ELCL_TRY(elcl_check_int("compute_units", p->compute_units, 0, INT_MAX, err));
-    ELCL_TRY(elcl_check_state(p->state, err));
+    ELCL_TRY(elcl_check_state(p->state, p->attention, err));
     if (p->vector_width && p->vector_width != 4 && p->vector_width != 8 && p->vector_width != 16)
         return elcl_fail(err, ELCL_E_ARG, "vector_width is %d, must be 0, 4, 8 or 16",
                          p->vector_width);

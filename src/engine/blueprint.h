@@ -33,8 +33,8 @@ int elcl_blueprint_batch(const struct elcl_blueprint *blueprint, const elcl_plan
                          enum elcl_attention attention, uint64_t weight_bytes, int max,
                          struct elcl_capacity *capacity);
 
-/* Refuses caches of int8. */
-int elcl_check_state(enum elcl_storage state, elcl_error *err);
+/* Refuses state that the attention cannot read. */
+int elcl_check_state(enum elcl_storage state, enum elcl_attention attention, elcl_error *err);
 /* Checks the parameters of a plan and replaces lengths of 0 by the model's limits. */
 int elcl_blueprint_check(const struct elcl_blueprint *blueprint, elcl_plan_params *params,
                          elcl_error *err);

@@ -6,21 +6,28 @@
 #include "base/util.h"
 #include "engine/plan.h"
 
+/* Whether only EL-attention reads the state. */
+static bool only_el_reads(enum elcl_storage state)
+{
+    return state == ELCL_INT4;
+}
+
 /* EL-attention if arithmetic is cheap compared with memory traffic: its scores and contexts take H
  * times the arithmetic of `mha`. */
-enum elcl_attention elcl_choose_attention(enum elcl_device_type type, enum elcl_attention asked,
-                                          const char **reason)
+enum elcl_attention elcl_choose_attention(enum elcl_device_type type, enum elcl_storage state,
+                                          enum elcl_attention asked, const char **reason)
 {
-    const bool cpu = type == ELCL_DEVICE_CPU;
+    const bool cpu = type == ELCL_DEVICE_CPU, only_el = only_el_reads(state);
     if (reason)
         *reason =
-            cpu ? "a CPU has little arithmetic for each byte of memory traffic, and el takes "
-                  "H times the arithmetic of mha for scores and contexts"
-                : "a GPU has arithmetic to spare for each byte of memory traffic, and el reads "
-                  "least and keeps the smallest state";
+            only_el ? "only el reads state of this type"
+            : cpu   ? "a CPU has little arithmetic for each byte of memory traffic, and el takes "
+                      "H times the arithmetic of mha for scores and contexts"
+                    : "a GPU has arithmetic to spare for each byte of memory traffic, and el reads "
+                      "least and keeps the smallest state";
     if (asked != ELCL_ATTN_AUTO)
         return asked;
-    return cpu ? ELCL_ATTN_MHA : ELCL_ATTN_EL;
+    return cpu && !only_el ? ELCL_ATTN_MHA : ELCL_ATTN_EL;
 }
 
 /* A variant at the largest useful batch that fits. */
@@ -132,14 +139,15 @@ int elcl_choose_variant(const struct elcl_blueprint *b, const elcl_plan_params *
                                           {.attention = ELCL_ATTN_MHA_BEAM, .name = "mha-beam"}};
     const char *why;
     struct elcl_attention_choice chosen = {
-        .attention = elcl_choose_attention(p->device_type, p->attention, &why)};
+        .attention = elcl_choose_attention(p->device_type, p->state, p->attention, &why)};
     const elcl_device_rates rates = p->rates ? *p->rates : default_rates(p->device_type);
     if (p->attention != ELCL_ATTN_AUTO) {
         *choice = chosen;
         return ELCL_OK;
     }
     const struct candidate *by_type = NULL;
-    for (int i = 0; b->arch.max_positions >= 2 && i < N_CANDIDATES; i++) {
+    const bool predicts = b->arch.max_positions >= 2 && !only_el_reads(p->state);
+    for (int i = 0; predicts && i < N_CANDIDATES; i++) {
         const int rc = predict_candidate(b, p, &rates, &all[i], err);
         if (rc)
             return rc;

@@ -5,10 +5,10 @@
 
 #include "engine/blueprint.h"
 
-/* Returns `asked`, or for AUTO the variant that suits the type of device. *reason (may be NULL)
- * becomes a literal that says why. */
-enum elcl_attention elcl_choose_attention(enum elcl_device_type type, enum elcl_attention asked,
-                                          const char **reason);
+/* Returns `asked`, or for AUTO the variant that reads the state or suits the type of device.
+ * *reason (may be NULL) becomes a literal that says why. */
+enum elcl_attention elcl_choose_attention(enum elcl_device_type type, enum elcl_storage state,
+                                          enum elcl_attention asked, const char **reason);
 
 struct elcl_attention_choice {
     enum elcl_attention attention; /* resolved */

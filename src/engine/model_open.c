@@ -101,7 +101,7 @@ static int open_model(const char *directory, const char *synthetic, uint64_t see
     int rc;
     if (directory)
         ELCL_TRY(elcl_package_open(directory, &inner, err));
-    ELCL_TRY(elcl_check_state(params->state, err));
+    ELCL_TRY(elcl_check_state(params->state, params->attention, err));
     ELCL_TRY(elcl_encoder_cache_check(params, err));
     ELCL_TRY(elcl_model_begin(inner, synthetic, seed, params, &random, &m, err));
     if (inner)

@@ -18,6 +18,7 @@ static int inner_width(const struct elcl_state *state)
 static int put_rows(struct elcl_state *state, int cache, int step, size_t rows_at, int field, int r,
                     int x_ld, int x_at, elcl_error *err)
 {
+    const int heads = state->arch->decoder_heads;
     const struct elcl_scatter_args args = {.cache = &state->buffers[cache],
                                            .x = &state->buffers[ELCL_B_QKV],
                                            .step = &state->buffers[step],
@@ -25,6 +26,7 @@ static int put_rows(struct elcl_state *state, int cache, int step, size_t rows_a
                                            .field = field,
                                            .r = r,
                                            .n = 2 * inner_width(state),
+                                           .part = elcl_arch_dh(state->arch, heads),
                                            .x_ld = x_ld,
                                            .x_at = x_at};
     return elcl_op_scatter(state->ops, &args, err);

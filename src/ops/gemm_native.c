@@ -336,6 +336,10 @@ enum elcl_gemm_way elcl_gemm_choose_way(const struct elcl_ops *ops,
     return way ? way : class_way(ops, args);
 }
 
+/* Two floats of each item, which writing narrow state takes, have room in a sum of so many terms.
+ */
+#define NORM_MIN_K 64
+
 /* The kernels for few rows, with the same bits. */
 static struct gpu_gemm norm_gemm(const struct elcl_ops *ops, const struct elcl_matrix *w)
 {
@@ -344,7 +348,7 @@ static struct gpu_gemm norm_gemm(const struct elcl_ops *ops, const struct elcl_m
     const int k = (int)(slices * elcl_round_up(elcl_div_up((size_t)w->k, slices), ELCL_WIDE_K));
     return wide_gemm(sliced ? ELCL_K_GEMM_ROWS_NORM : ELCL_K_GEMM_ROWS_NORM_64,
                      sliced ? "gemm_rows_norm" : "gemm_rows_norm_64", 16, sliced ? 16 : 64, slices,
-                     ELCL_ROWS_NORM_BYTES(async, sliced, k));
+                     ELCL_ROWS_NORM_BYTES(async, sliced, elcl_max_int(k, NORM_MIN_K)));
 }
 
 static void norm_arguments(struct elcl_launch *launch, const struct elcl_gemm_norm *norm)

@@ -101,7 +101,7 @@ struct elcl_tuned_ways {
 struct elcl_ops_params {
     enum elcl_gemm gemm; /* AUTO: by device */
     enum elcl_storage weights;
-    enum elcl_storage state; /* not INT8 */
+    enum elcl_storage state;
     enum elcl_compute compute;
     bool act_keys; /* elcl_op_attn_packed() gets keys that are activations, too */
     bool profile;
@@ -441,15 +441,15 @@ struct elcl_add_norm_args {
 };
 int elcl_op_add_norm(struct elcl_ops *ops, const struct elcl_add_norm_args *args, elcl_error *err);
 
-/* cache[map[r]][0 .. n) = x[r][x_at .. x_at + n), converted to state storage; map is the int
- * `field` of the row's record. */
+/* cache[map[r]][0 .. n) = x[r][x_at .. x_at + n), converted to state storage in parts of `part`
+ * elements (base/state_row.h); map is the int `field` of the row's record. */
 struct elcl_scatter_args {
     const struct elcl_buffer *cache; /* [cache rows, n] state */
     const struct elcl_buffer *x;     /* [R, x_ld] activations */
     const struct elcl_buffer *step;
     size_t rows_at;
     int field; /* ELCL_ROW_* */
-    int r, n, x_ld, x_at;
+    int r, n, part, x_ld, x_at;
 };
 int elcl_op_scatter(struct elcl_ops *ops, const struct elcl_scatter_args *args, elcl_error *err);
 

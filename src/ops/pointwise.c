@@ -2,6 +2,10 @@
 #include "base/util.h"
 #include "ops/launch.h"
 
+_Static_assert((int)ELCL_GROUP_OF_INT8 == ELCL_STATE_GROUP_INT8 &&
+                   (int)ELCL_GROUP_OF_INT4 == ELCL_STATE_GROUP_INT4,
+               "the host's rows of state are not those of the kernels");
+
 int elcl_op_embed(struct elcl_ops *ops, const struct elcl_embed_args *args, elcl_error *err)
 {
     const int flags = (args->tokens ? ELCL_EMBED_TOKENS : 0) |
@@ -59,12 +63,13 @@ int elcl_op_scatter(struct elcl_ops *ops, const struct elcl_scatter_args *args, 
     elcl_launch_ulong(&launch, args->rows_at);
     elcl_launch_int(&launch, args->field);
     elcl_launch_int(&launch, args->n);
+    elcl_launch_int(&launch, args->part);
     elcl_launch_int(&launch, args->x_ld);
     elcl_launch_int(&launch, args->x_at);
-    elcl_launch_count(&launch,
-                      (elcl_storage_bytes(ops->activations) + elcl_storage_bytes(ops->state)) *
-                          (uint64_t)args->r * args->n,
-                      0);
+    const size_t n = (size_t)args->n,
+                 row_bytes = elcl_state_row_bytes(ops->state, n, (size_t)args->part);
+    elcl_launch_count(
+        &launch, (uint64_t)args->r * (n * elcl_storage_bytes(ops->activations) + row_bytes), 0);
     return elcl_launch_rows(&launch, args->r, 1, err);
 }
 

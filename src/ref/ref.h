@@ -125,10 +125,6 @@ void elcl_ref_embed(const struct elcl_ref_embed_args *args);
 void elcl_ref_add_norm(double *out, const float *x, const float *y,
                        const struct elcl_ref_norm *norm, int r, int d);
 
-/* cache[map[r]][0 .. n) = x[r][x_at .. x_at + n); cache [rows, n] storage, x [R, x_ld]. */
-void elcl_ref_scatter(enum elcl_storage storage, void *cache, const int32_t *map, const float *x,
-                      int r, int n, int x_ld, int x_at);
-
 /* ---- attention (ref_attention.c) ----------------------------------------------------------- */
 
 /* The cache rows that a hypothesis row attends to: start .. start + n_shared - 1, then

@@ -41,12 +41,3 @@ void elcl_ref_add_norm(double *out, const float *x, const float *y,
             elcl_ref_layer_norm(out + at, norm, d);
     }
 }
-
-void elcl_ref_scatter(enum elcl_storage storage, void *cache, const int32_t *map, const float *x,
-                      int r, int n, int x_ld, int x_at)
-{
-    const size_t row_bytes = (size_t)n * elcl_ref_bytes(storage);
-    for (int row = 0; row < r; row++)
-        elcl_ref_store(storage, x + (size_t)row * x_ld + x_at,
-                       (unsigned char *)cache + (size_t)map[row] * row_bytes, (size_t)n);
-}

@@ -67,7 +67,7 @@ void elcl_selftest_pointwise(struct elcl_selftest_state *st, const struct elcl_s
     if (elcl_selftest_begin(st, "add_norm", "%s R=6 D=%d", s->name, s->d))
         elcl_check_add_norm(&st->fx, 6, s->d, ELCL_NORM_LAYER, true);
     if (elcl_selftest_begin(st, "scatter", "%s R=5 N=%d", s->name, s->d))
-        elcl_check_scatter(&st->fx, 5, s->d, 5);
+        elcl_check_scatter(&st->fx, 5, s->d, s->d / s->h, 5);
     if (elcl_selftest_begin(st, "gate", "%s R=3 F=%d", s->name, s->f))
         elcl_check_gate(&st->fx, 3, s->f, ELCL_ACT_GELU_TANH);
 }
@@ -111,12 +111,14 @@ void elcl_selftest_attention(struct elcl_selftest_state *st, const struct elcl_s
         {{1, 0, 1, false}, {1, 5, s->s, false}, {1, 5, half, false}, {1, 0, s->s, false}}};
     const struct elcl_attn_layout packed = {
         "packed", 3, {{most, most, 0, false}, {1, 1, 0, false}, {18, 18, 0, false}}};
-    for (int op = ELCL_ATTN_OP_EL; op <= ELCL_ATTN_OP_MHA; op++) {
+    /* Nothing else reads int4 state. */
+    const int last = st->fx.ops->state == ELCL_INT4 ? ELCL_ATTN_OP_EL : ELCL_ATTN_OP_MHA;
+    for (int op = ELCL_ATTN_OP_EL; op <= last; op++) {
         run_attention(st, s, (enum elcl_attn_op)op, &cross);
         run_attention(st, s, (enum elcl_attn_op)op, &self);
     }
     run_attention(st, s, ELCL_ATTN_OP_PACKED, &packed);
-    for (int op = ELCL_ATTN_OP_EL; op <= ELCL_ATTN_OP_MHA; op++)
+    for (int op = ELCL_ATTN_OP_EL; op <= last; op++)
         run_align(st, s, (enum elcl_attn_op)op, &cross);
 }
 

@@ -19,8 +19,8 @@ struct elcl_embed_shape {
     bool state, tokens, positions; /* without tokens x is given */
 };
 void elcl_check_embed(struct elcl_fixture *fx, const struct elcl_embed_shape *s);
-/* Columns gap .. gap + n - 1 of rows of n + 2 gap. */
-void elcl_check_scatter(struct elcl_fixture *fx, int r, int n, int gap);
+/* Columns gap .. gap + n - 1 of rows of n + 2 gap, in parts of state. */
+void elcl_check_scatter(struct elcl_fixture *fx, int r, int n, int part, int gap);
 void elcl_check_gate(struct elcl_fixture *fx, int r, int f, enum elcl_activation act);
 
 /* ---- beams.c: integers and bits, exact ----------------------------------------------------- */

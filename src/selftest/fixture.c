@@ -385,6 +385,58 @@ void elcl_storage_bounds(enum elcl_storage storage, const double *want, double *
                     (storage == ELCL_F16 ? 0x1p-25 : 0);
 }
 
+static bool is_guard(const unsigned char *bytes, size_t n)
+{
+    for (size_t i = 0; i < n; i++)
+        if (bytes[i] != 0xff)
+            return false;
+    return true;
+}
+
+/* Whether no byte of a row changed that holds nothing. */
+static bool keeps_padding(enum elcl_storage state, const unsigned char *row, size_t n, size_t part)
+{
+    if (!elcl_state_is_narrow(state))
+        return true;
+    const size_t values = n / part * elcl_state_part_bytes(state, part);
+    const size_t groups_at = elcl_state_groups_at(state, n, part);
+    const size_t end = groups_at + n / part * elcl_div_up(part, elcl_state_group(state)) * 4;
+    return is_guard(row + values, groups_at - values) &&
+           is_guard(row + end, elcl_state_row_bytes(state, n, part) - end);
+}
+
+/* One element: NaN is one, too. */
+static bool agrees(float got, float want, float doubt)
+{
+    return isnan(want) ? isnan(got) : got == want || fabsf(got - want) <= 1.001f * doubt;
+}
+
+void elcl_fixture_compare_state(struct elcl_fixture *fx, const void *got, const float *want,
+                                const bool *written, size_t rows, size_t n, size_t part)
+{
+    const enum elcl_storage state = fx->ops->state;
+    const size_t row_bytes = elcl_state_row_bytes(state, n, part);
+    float *rounded = elcl_fixture_memory(fx, n, sizeof(*rounded));
+    float *doubt = elcl_fixture_memory(fx, n, sizeof(*doubt));
+    float *values = elcl_fixture_memory(fx, n, sizeof(*values));
+    for (size_t r = 0; elcl_fixture_ok(fx) && got && r < rows; r++) {
+        const unsigned char *row = (const unsigned char *)got + r * row_bytes;
+        if (!written[r]) {
+            elcl_fixture_check(fx, is_guard(row, row_bytes), "state row %zu: written", r);
+            continue;
+        }
+        memcpy(rounded, want + r * n, n * sizeof(*rounded));
+        elcl_ref_round_state(state, rounded, doubt, 1, n, part);
+        elcl_ref_load_state(state, row, values, 1, n, part);
+        elcl_fixture_check(fx, keeps_padding(state, row, n, part), "state row %zu: padding", r);
+        for (size_t i = 0; i < n; i++)
+            if (!elcl_fixture_check(fx, agrees(values[i], rounded[i], doubt[i]),
+                                    "state row %zu [%zu of %zu]: got %.9g, want %.9g", r, i, n,
+                                    (double)values[i], (double)rounded[i]))
+                return;
+    }
+}
+
 void elcl_fixture_equal(struct elcl_fixture *fx, const char *what, const void *got,
                         const void *want, size_t n, size_t size)
 {

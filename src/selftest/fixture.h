@@ -125,6 +125,10 @@ void elcl_fixture_compare(struct elcl_fixture *fx, const char *what, const float
 /* Adds to bound [n] what the rounding of want [n] +- bound to a storage may add. Nothing for F32,
  * which bounds are for. */
 void elcl_storage_bounds(enum elcl_storage storage, const double *want, double *bound, size_t n);
+/* A cache of state [rows, n] in parts: the rows that are written have the values that state makes
+ * of want, up to near ties of its rounding, and all other bytes are guard bytes. */
+void elcl_fixture_compare_state(struct elcl_fixture *fx, const void *got, const float *want,
+                                const bool *written, size_t rows, size_t n, size_t part);
 /* Equal bytes; names the first element of `size` bytes that differs. */
 void elcl_fixture_equal(struct elcl_fixture *fx, const char *what, const void *got,
                         const void *want, size_t n, size_t size);

@@ -78,25 +78,35 @@ static const struct elcl_ref_norm *given(const struct norms *n)
     return n->ref.weight ? &n->ref : NULL;
 }
 
-/* The cache that an operation writes rows of d elements to. */
-static const struct elcl_buffer *make_cache(struct elcl_fixture *fx, int rows, int d)
+/* A cache that an operation writes rows of n elements to, in parts. */
+struct cache {
+    const struct elcl_buffer *buffer;
+    int rows, n, part;
+};
+
+static struct cache make_cache(struct elcl_fixture *fx, int rows, int n, int part)
 {
-    return elcl_fixture_output(fx, NULL, (size_t)rows * d * elcl_ref_bytes(fx->ops->state));
+    const size_t row_bytes = elcl_state_row_bytes(fx->ops->state, (size_t)n, (size_t)part);
+    return (struct cache){elcl_fixture_output(fx, NULL, (size_t)rows * row_bytes), rows, n, part};
 }
 
-/* Compares the cache: row map[r] must hold x[r][x_at .. x_at + d), rounded, and the others nothing.
+/* Compares the cache: row map[r] must hold x[r][x_at .. x_at + n), rounded, and the others nothing.
  */
-static void compare_cache(struct elcl_fixture *fx, const struct elcl_buffer *cache, int rows,
-                          const int32_t *map, const float *x, int r, int d, int x_ld, int x_at)
+static void compare_cache(struct elcl_fixture *fx, const struct cache *c, const int32_t *map,
+                          const float *x, int r, int x_ld, int x_at)
 {
-    const size_t size = elcl_ref_bytes(fx->ops->state), n = (size_t)rows * d;
-    void *want = elcl_fixture_memory(fx, n, size);
-    const void *got = elcl_fixture_read(fx, cache);
+    const void *got = elcl_fixture_read(fx, c->buffer);
+    float *want = elcl_fixture_memory(fx, (size_t)c->rows * c->n, sizeof(*want));
+    bool *written = elcl_fixture_memory(fx, (size_t)c->rows, sizeof(*written));
     if (!elcl_fixture_ok(fx))
         return;
-    memset(want, 0xff, n * size);
-    elcl_ref_scatter(fx->ops->state, want, map, x, r, d, x_ld, x_at);
-    elcl_fixture_equal(fx, "state", got, want, n, size);
+    for (int i = 0; i < r; i++) {
+        memcpy(want + (size_t)map[i] * c->n, x + (size_t)i * x_ld + x_at,
+               (size_t)c->n * sizeof(*want));
+        written[map[i]] = true;
+    }
+    elcl_fixture_compare_state(fx, got, want, written, (size_t)c->rows, (size_t)c->n,
+                               (size_t)c->part);
 }
 
 /* Checks that the activations are the n numbers, rounded. */
@@ -130,12 +140,12 @@ static void check_add_norm(struct elcl_fixture *fx, int r, int d, enum elcl_norm
     const struct norms norm = make_norm(fx, d, kind);
     const int32_t *cache_row = elcl_fixture_permutation(fx, cache_rows);
     const int32_t *const fields[ELCL_ROW_INTS] = {[ELCL_ROW_CACHE_ROW] = cache_row};
-    const struct elcl_buffer *cache = make_cache(fx, cache_rows, d);
+    const struct cache cache = make_cache(fx, cache_rows, d, d);
     const struct elcl_add_norm_args args = {
         .h = elcl_fixture_output(fx, NULL, n * elcl_ref_bytes(storage)),
         .x = elcl_fixture_output(fx, x, n * sizeof(float)),
         .y = elcl_fixture_upload(fx, y, n),
-        .state = with_state ? cache : NULL,
+        .state = with_state ? cache.buffer : NULL,
         .norm_x = post,
         .step = elcl_fixture_records(fx, at, r, fields),
         .rows_at = at,
@@ -161,7 +171,7 @@ static void check_add_norm(struct elcl_fixture *fx, int r, int d, enum elcl_norm
             elcl_fixture_compare(fx, "h", got, want, bound, n);
         }
         if (post || storage == ELCL_F32)
-            compare_cache(fx, cache, cache_rows, cache_row, got, with_state ? r : 0, d, d, 0);
+            compare_cache(fx, &cache, cache_row, got, with_state ? r : 0, d, 0);
     }
     elcl_fixture_finish(fx);
 }
@@ -215,13 +225,13 @@ void elcl_check_embed(struct elcl_fixture *fx, const struct elcl_embed_shape *s)
         want[i] = (double)x[i];
     const int32_t *const fields[ELCL_ROW_INTS] = {
         [ELCL_ROW_TOKEN] = token, [ELCL_ROW_POSITION] = position, [ELCL_ROW_CACHE_ROW] = cache_row};
-    const struct elcl_buffer *cache = make_cache(fx, cache_rows, d);
+    const struct cache cache = make_cache(fx, cache_rows, d, d);
     const struct elcl_embed_args args = {
         .x = elcl_fixture_output(fx, s->tokens ? NULL : x, n * sizeof(float)),
         .h = elcl_fixture_int(fx, 0, 1)
                  ? elcl_fixture_output(fx, NULL, n * elcl_ref_bytes(fx->ops->activations))
                  : NULL,
-        .state = s->state ? cache : NULL,
+        .state = s->state ? cache.buffer : NULL,
         .step = elcl_fixture_records(fx, at, r, fields),
         .rows_at = at,
         .tokens = s->tokens ? elcl_fixture_table(fx, s->v, d, table) : NULL,
@@ -246,7 +256,7 @@ void elcl_check_embed(struct elcl_fixture *fx, const struct elcl_embed_shape *s)
         elcl_fixture_compare(fx, "x", got, want, bound, n);
         if (args.h)
             compare_copy(fx, args.h, got, n);
-        compare_cache(fx, cache, cache_rows, cache_row, got, s->state ? r : 0, d, d, 0);
+        compare_cache(fx, &cache, cache_row, got, s->state ? r : 0, d, 0);
     }
     elcl_fixture_finish(fx);
 }
@@ -263,8 +273,9 @@ static void set_edges(float *x, size_t n)
         x[i] = edges[i / 3 % ELCL_COUNT(edges)];
 }
 
-void elcl_check_scatter(struct elcl_fixture *fx, int r, int n, int gap)
+void elcl_check_scatter(struct elcl_fixture *fx, int r, int n, int part, int gap)
 {
+    const bool narrow = elcl_state_is_narrow(fx->ops->state);
     const int x_ld = n + 2 * gap, cache_rows = 2 * r + 1;
     const size_t n_x = (size_t)r * x_ld, at = (size_t)elcl_fixture_int(fx, 0, 9);
     float *x = elcl_fixture_normals(fx, ELCL_F32, n_x, 100);
@@ -273,21 +284,23 @@ void elcl_check_scatter(struct elcl_fixture *fx, int r, int n, int gap)
     const int field = gap ? ELCL_ROW_CACHE_ROW : ELCL_ROW_PARENT;
     fields[field] = map;
     if (x) {
-        set_edges(x, n_x);
+        set_edges(x, narrow ? (size_t)x_ld : n_x); /* they make whole groups NaN */
         elcl_ref_round(fx->ops->activations, x, n_x);
     }
+    const struct cache cache = make_cache(fx, cache_rows, n, part);
     const struct elcl_scatter_args args = {
-        .cache = make_cache(fx, cache_rows, n),
+        .cache = cache.buffer,
         .x = elcl_fixture_stored(fx, fx->ops->activations, x, n_x),
         .step = elcl_fixture_records(fx, at, r, fields),
         .rows_at = at,
         .field = field,
         .r = r,
         .n = n,
+        .part = part,
         .x_ld = x_ld,
         .x_at = gap};
     if (ELCL_FIXTURE_TRY(fx, elcl_op_scatter(fx->ops, &args, &fx->err)))
-        compare_cache(fx, args.cache, cache_rows, map, x, r, n, x_ld, gap);
+        compare_cache(fx, &cache, map, x, r, x_ld, gap);
     elcl_fixture_finish(fx);
 }
 

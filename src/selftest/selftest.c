@@ -109,7 +109,8 @@ int elcl_selftest(const elcl_selftest_params *params, elcl_selftest_summary *sum
         {ELCL_F32, ELCL_F32, ELCL_COMPUTE_F32},    {ELCL_F16, ELCL_BF16, ELCL_COMPUTE_F32},
         {ELCL_BF16, ELCL_F16, ELCL_COMPUTE_F32},   {ELCL_INT8, ELCL_F32, ELCL_COMPUTE_F32},
         {ELCL_INT8, ELCL_F32, ELCL_COMPUTE_INT8},  {ELCL_BF16, ELCL_F32, ELCL_COMPUTE_BF16},
-        {ELCL_BF16, ELCL_BF16, ELCL_COMPUTE_BF16}, {ELCL_F16, ELCL_F16, ELCL_COMPUTE_F16}};
+        {ELCL_BF16, ELCL_BF16, ELCL_COMPUTE_BF16}, {ELCL_F16, ELCL_F16, ELCL_COMPUTE_F16},
+        {ELCL_F32, ELCL_INT8, ELCL_COMPUTE_F32},   {ELCL_F32, ELCL_INT4, ELCL_COMPUTE_F32}};
     const elcl_selftest_params defaults = elcl_selftest_params_default();
     if (!summary)
         return elcl_fail(err, ELCL_E_ARG, "elcl_selftest: the summary must not be NULL");

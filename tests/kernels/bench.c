@@ -210,9 +210,13 @@ static const struct elcl_buffer *filled_as(struct suite *s, enum elcl_storage st
     return elcl_fixture_output(&s->fx, bits, n * elcl_ref_bytes(storage));
 }
 
-static const struct elcl_buffer *filled_state(struct suite *s, size_t n)
+/* Cache rows of n elements in parts. */
+static const struct elcl_buffer *filled_state(struct suite *s, size_t rows, size_t n, size_t part)
 {
-    return filled_as(s, s->params.state, n);
+    const size_t row_bytes = elcl_state_row_bytes(s->params.state, n, part);
+    void *bits = elcl_fixture_memory(&s->fx, rows, row_bytes);
+    elcl_ref_store_state(s->params.state, fill(s, rows * n), bits, rows, n, part);
+    return elcl_fixture_output(&s->fx, bits, rows * row_bytes);
 }
 
 static const struct elcl_buffer *filled_act(struct suite *s, size_t n)
@@ -324,7 +328,7 @@ static void bench_el(struct suite *s, const struct attention *a)
                               .attn_el = {.c = unfilled(s, n),
                                           .e = filled_as(s, planes, 2 * n),
                                           .e_low = n,
-                                          .y = filled_state(s, cache_rows * a->d),
+                                          .y = filled_state(s, cache_rows, a->d, a->d),
                                           .step = make_groups(s, a, rows),
                                           .lineage = a->shared ? NULL : make_lineage(s, a),
                                           .lineage_ld = a->s,
@@ -357,7 +361,7 @@ static void bench_mha(struct suite *s, const struct attention *a)
         .attn_mha = {
             .o = unfilled(s, n),
             .q = filled_act(s, n),
-            .kv = filled_state(s, cache_rows * 2 * a->d),
+            .kv = filled_state(s, cache_rows, 2 * a->d, a->d / a->h),
             .step = make_groups(s, a, rows),
             .lineage = make_lineage(s, a),
             .lineage_ld = a->s,
@@ -423,8 +427,11 @@ static void bench_attention(struct suite *s)
     const size_t n = s->kernels == ELCL_KERNELS_GPU ? ELCL_COUNT(shapes) : 4;
     for (size_t i = 0; i < n; i++) {
         bench_el(s, &shapes[i]);
-        bench_mha(s, &shapes[i]);
+        if (s->params.state != ELCL_INT4)
+            bench_mha(s, &shapes[i]);
     }
+    if (s->params.state == ELCL_INT4)
+        return;
     bench_packed(s, 4, 16, 1024, 512);
     bench_packed(s, 16, 12, 768, 64);
     if (s->kernels == ELCL_KERNELS_GPU)
@@ -458,7 +465,7 @@ static void bench_rows(struct suite *s, int r, int d)
     c.norm = (struct elcl_norm){*filled(s, (size_t)d), *filled(s, (size_t)d), 1e-5f, false};
     c.add_norm = (struct elcl_add_norm_args){.x = filled(s, n),
                                              .y = filled(s, n),
-                                             .state = filled_state(s, n),
+                                             .state = filled_state(s, r, d, d),
                                              .norm_x = true,
                                              .step = step,
                                              .norm = &c.norm,
@@ -480,6 +487,7 @@ static void bench_rows(struct suite *s, int r, int d)
                                            .field = ELCL_ROW_CACHE_ROW,
                                            .r = r,
                                            .n = d,
+                                           .part = d,
                                            .x_ld = d};
     snprintf(name, sizeof(name), "add_norm R=%d D=%d", r, d);
     report(s, name, call_add_norm, &c);
@@ -498,10 +506,10 @@ static void bench_beams(struct suite *s, int r, int t, int d)
     if (!begin(s, name))
         return;
     const size_t row = (size_t)t * 2 * d, table = (size_t)r * t;
-    const size_t row_bytes = row * elcl_storage_bytes(s->params.state);
+    const size_t row_bytes = t * elcl_state_row_bytes(s->params.state, 2 * (size_t)d, 64);
     struct call c = {.ops = s->fx.ops};
-    c.reorder = (struct elcl_reorder_args){.next = filled_state(s, r * row),
-                                           .previous = filled_state(s, r * row),
+    c.reorder = (struct elcl_reorder_args){.next = filled_state(s, r * t, 2 * d, 64),
+                                           .previous = filled_state(s, r * t, 2 * d, 64),
                                            .step = make_step(s, r, t),
                                            .field = ELCL_ROW_PARENT,
                                            .r = r,

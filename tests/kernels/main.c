@@ -98,6 +98,8 @@ static const struct description {
     {"cpu bf16/bf16", ELCL_KERNELS_CPU, F32(BF16, BF16), false, BENCH},
     {"cpu f16/f16", ELCL_KERNELS_CPU, F32(F16, F16), false, BENCH},
     {"cpu int8/f32", ELCL_KERNELS_CPU, F32(INT8, F32), false, GEMM | POINTWISE | BENCH},
+    {"cpu f32/int8", ELCL_KERNELS_CPU, F32(F32, INT8), true, POINTWISE | TILES | BENCH},
+    {"cpu f32/int4", ELCL_KERNELS_CPU, F32(F32, INT4), false, POINTWISE | ATTENTION | BENCH},
     {"int8 dot plain", ELCL_KERNELS_CPU, DOT(INT8, true), true, GEMM | ROUNDED | POINTWISE},
     {"int8 dot device", ELCL_KERNELS_CPU, DOT(INT8, false), true,
      GEMM | ROUNDED | POINTWISE | BENCH_GEMMS},
@@ -124,6 +126,8 @@ static const struct description {
      GEMM | ROUNDED | POINTWISE | BENCH_GEMMS},
     {"gpu bf16/f32 bf16 compute", ELCL_KERNELS_GPU, ACT(BF16, F32), false,
      GEMM | POINTWISE | ATTENTION},
+    {"gpu f32/int8", ELCL_KERNELS_GPU, F32(F32, INT8), true, POINTWISE | ATTENTION | BENCH},
+    {"gpu f16/int4 f16 compute", ELCL_KERNELS_GPU, ACT(F16, INT4), false, POINTWISE | ATTENTION},
     {"gpu f16/bf16 f16 compute", ELCL_KERNELS_GPU, ACT(F16, BF16), false, ATTENTION | REPEATS},
     /* Matrix instructions can be emulated on any device. With --small one kind of tiles is enough:
      * the kinds differ only in mma_emulated.cl. */

@@ -52,6 +52,12 @@ static const struct elcl_attn_layout packed_layouts[] = {
     {"long", 3, {G(3, 3, 0), G(129, 129, 0), G(4, 200, 0)}},
 };
 
+/* Whether nothing but EL-attention reads the state. */
+static bool only_el(const struct suite *s)
+{
+    return s->params.state == ELCL_INT4;
+}
+
 /* One operation, layout and size with all inputs, and with a position bias. */
 static void check(struct suite *s, enum elcl_attn_op op, const struct elcl_attn_layout *l, int h,
                   int dh, int n_inputs)
@@ -198,20 +204,28 @@ static void test_el_wide_invariance(struct suite *s)
         check_invariance(s, ELCL_ATTN_OP_EL, &l, 3, 72, 5);
 }
 
-void test_attention_tiles(struct suite *s)
+/* Both kinds of keys that attn_packed has, unless they are int4. */
+static void test_packed_tiles(struct suite *s)
 {
-    const struct elcl_attn_layout cancelling = {"", 2, {G(4, 30, 0), G(1, 3, 20)}};
     const struct elcl_attn_layout l = {
         "", 3, {{50, 70, 0, false}, {20, 0, 0, true}, {40, 66, 0, false}}};
-    if (suite_case(s, "attn_el", "cancelling sums"))
-        elcl_check_attention(&s->fx, ELCL_ATTN_OP_EL, &cancelling, 3, 37, ELCL_INPUTS_CANCELLING,
-                             false, false);
+    if (only_el(s))
+        return;
     test_packed(s);
     test_packed_wide(s);
     if (suite_case(s, "attn_packed", "one row as among others"))
         check_invariance(s, ELCL_ATTN_OP_PACKED, &l, 2, 21, 37);
     if (suite_case(s, "attn_packed", "one row as among others, Dh=64"))
         check_invariance(s, ELCL_ATTN_OP_PACKED, &l, 2, 64, 37);
+}
+
+void test_attention_tiles(struct suite *s)
+{
+    const struct elcl_attn_layout cancelling = {"", 2, {G(4, 30, 0), G(1, 3, 20)}};
+    if (suite_case(s, "attn_el", "cancelling sums"))
+        elcl_check_attention(&s->fx, ELCL_ATTN_OP_EL, &cancelling, 3, 37, ELCL_INPUTS_CANCELLING,
+                             false, false);
+    test_packed_tiles(s);
     test_el(s);
     test_el_wide(s);
     test_el_wide_invariance(s);
@@ -240,7 +254,7 @@ static void test_align(struct suite *s)
     };
     static const int sizes[][2] = {{2, 5}, {3, 37}, {1, 64}, {16, 64}};
     const size_t n_sizes = s->full ? ELCL_COUNT(sizes) : 2;
-    for (int op = ELCL_ATTN_OP_EL; op <= ELCL_ATTN_OP_MHA; op++)
+    for (int op = ELCL_ATTN_OP_EL; op <= (only_el(s) ? ELCL_ATTN_OP_EL : ELCL_ATTN_OP_MHA); op++)
         for (size_t i = 0; i < n_sizes * ELCL_COUNT(layouts); i++) {
             const int *size = sizes[i % n_sizes];
             const struct elcl_attn_layout *l = &layouts[i / n_sizes];
@@ -257,6 +271,8 @@ void test_attention(struct suite *s)
 {
     test_attention_tiles(s);
     test_align(s);
+    if (only_el(s))
+        return;
     test_mha(s);
     test_mha_invariance(s);
 }

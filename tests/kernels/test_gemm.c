@@ -201,7 +201,8 @@ static void check_norm(struct suite *s, int m, int n, int k, enum elcl_norm_kind
     struct elcl_fixture *fx = &s->fx;
     const size_t at = (size_t)elcl_fixture_int(fx, 0, 9), n_x = (size_t)m * k, n_y = (size_t)m * n;
     const size_t x_bytes = n_x * sizeof(float), y_bytes = n_y * sizeof(float);
-    const size_t state_bytes = (size_t)(m + 3) * k * elcl_storage_bytes(fx->ops->state);
+    const size_t state_bytes =
+        (size_t)(m + 3) * elcl_state_row_bytes(fx->ops->state, (size_t)k, (size_t)k);
     const int32_t *const fields[ELCL_ROW_INTS] = {[ELCL_ROW_CACHE_ROW] =
                                                       elcl_fixture_permutation(fx, m + 3)};
     const float *x = elcl_fixture_normals(fx, ELCL_F32, n_x, 3);

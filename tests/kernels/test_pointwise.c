@@ -27,7 +27,8 @@ void test_pointwise(struct suite *s)
                 }
         if (suite_case(s, "scatter", "R=%d N=%d", r, d))
             for (int gap = 0; gap < 6; gap += 5)
-                elcl_check_scatter(&s->fx, r, d, gap);
+                for (int parts = 1; parts < 5; parts += 3)
+                    elcl_check_scatter(&s->fx, r, parts * d, d, gap);
     }
 }
 
