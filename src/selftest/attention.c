@@ -457,6 +457,19 @@ static bool packed_is_wide(const struct elcl_ops *ops, const struct elcl_attn_ca
     return elcl_packed_is_wide(ops, &args);
 }
 
+/* Wide tiles round narrow state to the type of the planes. */
+static void round_operands(struct elcl_fixture *fx, const struct elcl_attn_keys *k,
+                           struct elcl_attn_case *a)
+{
+    const size_t n = (size_t)k->cache_rows * a->kv_ld;
+    float *kv = elcl_fixture_memory(fx, n, sizeof(*kv));
+    if (!elcl_fixture_ok(fx))
+        return;
+    memcpy(kv, a->kv, n * sizeof(*kv));
+    elcl_ref_round(elcl_ops_planes(fx->ops), kv, n);
+    a->kv = kv;
+}
+
 void elcl_check_attention(struct elcl_fixture *fx, enum elcl_attn_op op,
                           const struct elcl_attn_layout *l, int h, int dh,
                           enum elcl_attn_inputs inputs, bool kv_act, bool bias)
@@ -464,7 +477,7 @@ void elcl_check_attention(struct elcl_fixture *fx, enum elcl_attn_op op,
     struct elcl_attn_keys k = elcl_attn_keys(fx, op, l);
     if (bias)
         elcl_attn_give_bias(fx, &k, h);
-    const struct elcl_attn_case a = elcl_attn_case(fx, op, &k, h, dh, inputs, kv_act);
+    struct elcl_attn_case a = elcl_attn_case(fx, op, &k, h, dh, inputs, kv_act);
     const enum elcl_mma mma = op == ELCL_ATTN_OP_EL       ? fx->ops->attn_mma
                               : op == ELCL_ATTN_OP_PACKED ? fx->ops->gemm_mma
                                                           : ELCL_MMA_NONE;
@@ -481,6 +494,8 @@ void elcl_check_attention(struct elcl_fixture *fx, enum elcl_attn_op op,
                         .weights = wide_el       ? elcl_ops_planes(fx->ops)
                                    : wide_packed ? fx->ops->activations
                                                  : ELCL_F32};
+    if (wide_el && elcl_state_is_narrow(fx->ops->state))
+        round_operands(fx, &k, &a);
     head.p = elcl_fixture_doubles(fx, (size_t)k.cache_rows); /* keys are different rows of it */
     const float *got = elcl_attn_run(fx, &k, &a);
     for (int g = 0; got && g < k.n_groups; g++)

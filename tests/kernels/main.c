@@ -129,6 +129,9 @@ static const struct description {
     {"gpu f32/int8", ELCL_KERNELS_GPU, F32(F32, INT8), true, POINTWISE | ATTENTION | BENCH},
     {"gpu f16/int4 f16 compute", ELCL_KERNELS_GPU, ACT(F16, INT4), false, POINTWISE | ATTENTION},
     {"gpu f16/bf16 f16 compute", ELCL_KERNELS_GPU, ACT(F16, BF16), false, ATTENTION | REPEATS},
+    {"gpu bf16/int8", ELCL_KERNELS_GPU, F32(BF16, INT8), false, ATTENTION | BENCH | REPEATS},
+    {"gpu bf16/int8 bf16 compute", ELCL_KERNELS_GPU, ACT(BF16, INT8), false,
+     ATTENTION | BENCH | REPEATS},
     /* Matrix instructions can be emulated on any device. With --small one kind of tiles is enough:
      * the kinds differ only in mma_emulated.cl. */
     {"mma 32 f16/bf16", ELCL_KERNELS_GPU, MMA(32, F16, BF16), true, GEMM | TILES},
@@ -144,6 +147,9 @@ static const struct description {
      GEMM | TILES_LARGE | REPEATS},
     {"mma 8 f16/bf16 f16 compute", ELCL_KERNELS_GPU, MMA_ACT(8, F16, BF16), false,
      GEMM | TILES_LARGE | REPEATS},
+    {"mma 32 f32/int4", ELCL_KERNELS_GPU, MMA(32, F32, INT4), false, TILES | REPEATS},
+    {"mma 32 bf16/int8 bf16 compute", ELCL_KERNELS_GPU, MMA_ACT(32, BF16, INT8), true, TILES},
+    {"mma 8 f16/int4 f16 compute", ELCL_KERNELS_GPU, MMA_ACT(8, F16, INT4), true, TILES},
     {"mma 32 int8 compute", ELCL_KERNELS_GPU, MMA_ACT(32, INT8, F32), true, GEMM | ROUNDED},
     {"mma 8 int8/f16 int8 compute", ELCL_KERNELS_GPU, MMA_ACT(8, INT8, F16), false,
      GEMM | TILES_LARGE | REPEATS},
