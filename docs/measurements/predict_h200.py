@@ -2,11 +2,10 @@
 """Predicts samples/s of BART-large with el on an H200 from the tables of nvidia-audit.md.
 
 The paper's main row: 320 sources of 1024 tokens, beam 4, 83 steps, 16-bit weights; state of 16, 8
-or 4 bits. A
-product runs at the slower of two rates: that of mma.sync (62 % of the data sheet's tensor rate),
-and 4 instructions per clock and multiprocessor divided by the loop's instructions per matrix
-instruction; times `reached`, the fraction that latency and barriers leave. Attention takes the
-longer of its products and its bytes. No GPU has confirmed any of this."""
+or 4 bits. A product runs at the slower of two rates: that of mma.sync (62 % of the data sheet's
+tensor rate), and 4 instructions per clock and multiprocessor divided by the loop's instructions per
+matrix instruction; times `reached`, the fraction that latency and barriers leave. Attention takes
+the longer of its products and its bytes. No GPU has confirmed any of this."""
 import math
 
 UNITS, CLOCK, BYTES_PER_S = 132, 1.755e9, 4.2e12
@@ -25,11 +24,15 @@ BEFORE = dict(wide=16.9, narrow=16.9, scores=12.6, context=18.5, self_scores=12.
 AFTER = dict(wide=3.0, narrow=3.9, scores=2.8, context=4.0, self_scores=4.0,
              self_context=6.8, packed=12.0, gemm_parts=1, score_parts=2, context_parts=1,
              act=2, row=2 * D, tile=(32, 128), passes=1)
-# Values, a word for each group, and up to a multiple of 16: cl/storage.cl.
-INT8 = dict(AFTER, scores=4.8, context=8.2, self_scores=8.2, self_context=15.8,
-            row=D + D // 256 * 4)
-INT4 = dict(AFTER, scores=4.9, context=8.3, self_scores=8.4, self_context=15.9,
-            row=D // 2 + D // 64 * 4)
+# Rows of narrow state are values, and a word for each group: cl/storage.cl. Numbers of bf16 take
+# more instructions than those of f16.
+ROW_8, ROW_4 = D + D // 256 * 4, D // 2 + D // 64 * 4
+BF16 = dict(AFTER, scores=4.8, context=8.2, self_scores=8.2, self_context=15.6)
+F16 = dict(AFTER, scores=3.7, context=6.2, self_scores=6.2, self_context=11.6)
+STATES = (('after', AFTER), ('after, int8 state, bf16 compute', dict(BF16, row=ROW_8)),
+          ('after, int4 state, bf16 compute', dict(BF16, row=ROW_4)),
+          ('after, int8 state, f16 compute', dict(F16, row=ROW_8)),
+          ('after, int4 state, f16 compute', dict(F16, row=ROW_4)))
 
 
 def flop_per_s(instructions, reached):
@@ -72,8 +75,7 @@ def encoder_seconds(k, reached):
     return tokens * LAYERS * (products + attention + 12 * D * (4 + k['act']) / BYTES_PER_S)
 
 
-for name, kernels in (('before', BEFORE), ('after', AFTER), ('after, int8 state', INT8),
-                      ('after, int4 state', INT4)):
+for name, kernels in (('before', BEFORE),) + STATES:
     for reached in 1.0, 0.8, 0.6:
         parts = step_seconds(kernels, reached)
         step, encoder = sum(parts.values()), encoder_seconds(kernels, reached)
