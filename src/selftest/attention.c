@@ -11,6 +11,9 @@
  * Wide tiles multiply the numbers themselves, with sums in f32 that matrix units may truncate: WIDE
  * instead of SPLIT. Their p are rounded to 16 bits and divided by the sum of the rounded ones,
  * which adds at most that unit of sum_j p_j |y_j - c|, and in f16 2^-25 of sum_j |y_j - c|.
+ *
+ * CPU kernels multiply narrow keys s k + z as s (q . k) + z sum(q), and values alike: their |y_j|
+ * is |s k| + |z|, up to |y_j| + 2 |z|.
  */
 #include "selftest/attention.h"
 
@@ -340,6 +343,7 @@ struct head {
     struct elcl_ref_keys keys; /* with the bias of the head */
     const float *q, *k, *v;
     double sums, split;        /* see find_bounds() */
+    bool in_parts;             /* narrow keys and values are multiplied as integers and offsets */
     enum elcl_storage weights; /* of p on the device */
     double *p;                 /* scratch for the weights of all keys */
 };
@@ -351,15 +355,26 @@ static size_t key_at(const struct head *head, int j)
     return (size_t)row * head->a->kv_ld;
 }
 
+/* What the two parts of an element of row [dh] are larger than the element, at most, if they are
+ * multiplied apart: twice the offset, which is no larger than the largest element. */
+static double in_parts(const struct head *head, const float *row)
+{
+    double largest = 0;
+    for (int i = 0; head->in_parts && i < head->a->dh; i++)
+        largest = fmax(largest, fabs((double)row[i]));
+    return 2 * largest;
+}
+
 /* max_j scale sum_d |q k_j|, and the largest bias. */
 static double largest_score(const struct head *head, int n)
 {
     double largest = 0, largest_bias = 0;
     for (int j = 0; j < n; j++) {
         const float *k = head->k + key_at(head, j);
+        const double more = in_parts(head, k);
         double sum = 0;
         for (int i = 0; i < head->a->dh; i++)
-            sum += fabs((double)head->q[i] * (double)k[i]);
+            sum += fabs((double)head->q[i]) * (fabs((double)k[i]) + more);
         largest = fmax(largest, (double)head->a->scale * sum);
     }
     for (int i = 0; head->keys.bias && i < 2 * head->keys.max_distance + 1; i++)
@@ -377,8 +392,11 @@ static void find_bounds(const struct head *head, const double *want, double *bou
     const double moved = expm1(2 * delta), sums = (16 + 2 * sqrt(n) + head->sums * n) * U;
     const double unit = head->weights == ELCL_F32 ? 0 : 1.01 * elcl_storage_unit(head->weights);
     const double tiny = head->weights == ELCL_F16 ? 0x1p-25 : 0;
+    double more = 0;
+    for (int j = 0; j < n; j++)
+        more += head->p[j] * in_parts(head, head->v + key_at(head, j));
     for (int i = 0; i < dh; i++) {
-        double spread = 0, size = 0, all = 0;
+        double spread = 0, size = more, all = 0;
         for (int j = 0; j < n; j++) {
             const double y = (double)head->v[key_at(head, j) + i];
             spread += head->p[j] * fabs(y - want[i]);
@@ -488,6 +506,9 @@ void elcl_check_attention(struct elcl_fixture *fx, enum elcl_attn_op op,
     const bool wide_packed = op == ELCL_ATTN_OP_PACKED && packed_is_wide(fx->ops, &a);
     struct head head = {.a = &a,
                         .sums = equal ? 0.5 : 0,
+                        .in_parts = op == ELCL_ATTN_OP_MHA &&
+                                    fx->ops->kernels == ELCL_KERNELS_CPU &&
+                                    elcl_state_is_narrow(fx->ops->state),
                         .split = wide_el || wide_packed ? WIDE
                                  : mma                  ? SPLIT
                                                         : 0,

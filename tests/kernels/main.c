@@ -98,7 +98,7 @@ static const struct description {
     {"cpu bf16/bf16", ELCL_KERNELS_CPU, F32(BF16, BF16), false, BENCH},
     {"cpu f16/f16", ELCL_KERNELS_CPU, F32(F16, F16), false, BENCH},
     {"cpu int8/f32", ELCL_KERNELS_CPU, F32(INT8, F32), false, GEMM | POINTWISE | BENCH},
-    {"cpu f32/int8", ELCL_KERNELS_CPU, F32(F32, INT8), true, POINTWISE | TILES | BENCH},
+    {"cpu f32/int8", ELCL_KERNELS_CPU, F32(F32, INT8), true, POINTWISE | ATTENTION | BENCH},
     {"cpu f32/int4", ELCL_KERNELS_CPU, F32(F32, INT4), false, POINTWISE | ATTENTION | BENCH},
     {"int8 dot plain", ELCL_KERNELS_CPU, DOT(INT8, true), true, GEMM | ROUNDED | POINTWISE},
     {"int8 dot device", ELCL_KERNELS_CPU, DOT(INT8, false), true,
