@@ -233,7 +233,7 @@ typedef struct elcl_model_params {
     enum elcl_gemm gemm;           /* default ELCL_GEMM_AUTO */
     enum elcl_kernels kernels;     /* default ELCL_KERNELS_AUTO */
     enum elcl_storage weights;     /* default ELCL_F32 */
-    enum elcl_storage state;       /* encoder output and caches, not ELCL_INT8; default ELCL_F32 */
+    enum elcl_storage state;       /* encoder output and caches; default ELCL_F32 */
     enum elcl_compute compute;     /* default ELCL_COMPUTE_AUTO */
     uint64_t memory_limit_bytes;   /* of all device buffers together; 0 (default): the device's
                                     * memory, and plans leave some for others, see
@@ -277,13 +277,18 @@ typedef struct elcl_model elcl_model;
  * been tuned (elcl_tune() in elcl/measure.h), elcl takes the variant that elcl_predict() finds
  * fastest, each at the largest useful batch that fits into memory. Otherwise it takes
  * ELCL_ATTN_MHA on CPUs and ELCL_ATTN_EL elsewhere, unless too small a batch of that fits and
- * another variant is predicted to be faster with default rates for this type of device.
+ * another variant is predicted to be faster with default rates for this type of device. State in
+ * ELCL_INT4 is read only by ELCL_ATTN_EL, which AUTO takes then.
  *
- * ELCL_E_ARG:          params->state is ELCL_INT8, or params->encoder_cache_bytes too small.
+ * If state in ELCL_INT8 or ELCL_INT4 rounds a sample of the model's own rows badly, a warning goes
+ * to the log.
+ *
+ * ELCL_E_ARG:          params->encoder_cache_bytes is too small.
  * ELCL_E_IO:           the directory or one of its files is missing or cannot be read.
  * ELCL_E_FORMAT:       a file is damaged, or contradicts the configuration.
- * ELCL_E_UNSUPPORTED:  elcl does not support this model type, tokenizer or configuration, or cannot
- *                      run these kernels on this device's driver.
+ * ELCL_E_UNSUPPORTED:  elcl does not support this model type, tokenizer or configuration, cannot
+ *                      run these kernels on this device's driver, or params->attention cannot read
+ *                      params->state.
  * ELCL_E_DEVICE:       no device matches, or an OpenCL call failed.
  * ELCL_E_BUILD:        the driver's compiler rejected a kernel.
  * ELCL_E_DEVICE_NOMEM: the weights do not fit. */

@@ -237,7 +237,7 @@ ELCL_API const char *elcl_synthetic_name(int i);
  *
  * params: may be NULL.
  *
- * ELCL_E_ARG: there is no model of this name, or params->state is ELCL_INT8.
+ * ELCL_E_ARG: there is no model of this name.
  * ELCL_E_UNSUPPORTED, ELCL_E_DEVICE, ELCL_E_BUILD, ELCL_E_DEVICE_NOMEM: as elcl_model_open(). */
 ELCL_API int elcl_model_open_synthetic(const char *name, uint64_t seed,
                                        const elcl_model_params *params, elcl_model **model,

@@ -82,7 +82,7 @@ typedef struct elcl_plan_params {
                                         * padded to twice as many columns. 0 (default): GPU kernels,
                                         * no padding */
     enum elcl_storage weights;         /* default ELCL_F32 */
-    enum elcl_storage state;           /* not ELCL_INT8; default ELCL_F32 */
+    enum elcl_storage state;           /* default ELCL_F32 */
     enum elcl_compute compute;   /* CPU kernels: INT8 and BF16 add buffers for rounded inputs; GPU
                                   * kernels: F16 and BF16 make buffers smaller. AUTO (default)
                                   * counts F32, since it depends on the device */

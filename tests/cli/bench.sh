@@ -29,7 +29,7 @@ for verb in plan bench; do
     for bad in --batch-size=-1 --batch-size=0 --batch-size=1, --batch-size=,1 --batch-size=4-1 \
         --batch-size=1-9+0 --batch-size=1-9*1 --batch-size=1-9/2 --batch-size=1-100 \
         --batch-size=x --num-beams=0 --num-beams=65 --source-length=0 --source-length=-3 \
-        --attention=fast --attention=el, --weights=f8 --compute=int4 --state=f64 --state=int8 \
+        --attention=fast --attention=el, --weights=f8 --compute=int4 --state=f64 --state=int2 \
         --memory-limit=-1; do
         refuses "$verb $bad" 2 "${bad%%=*}: expected" "$elcl" $verb --synthetic bart-base "$bad"
     done

@@ -55,7 +55,7 @@ for bad in --num-beams=0 --num-beams=65 --num-beams=x --num-beams=3x --num-beams
     --diversity-penalty=-1 \
     --max-len-a=-1 --max-len-a=65 --min-len=-1 --max-len-b=x --unk-penalty=nan \
     --length-penalty=0x10 --repetition-penalty=0 --repetition-penalty=-1 \
-    --early-stopping=yes --attention=fast --gemm=blas --kernels=tpu --weights=f8 --state=int8 \
+    --early-stopping=yes --attention=fast --gemm=blas --kernels=tpu --weights=f8 --state=int2 \
     --matrix-instructions=on \
     --format=xml --input-format=csv --long-source=split --memory-limit=0 --memory-limit=-1 \
     --memory-limit=2X --memory-limit=2GG --memory-limit=G --memory-limit= \

@@ -359,7 +359,8 @@ const char *storage_name(enum elcl_storage storage)
     return storage == ELCL_F32    ? "f32"
            : storage == ELCL_F16  ? "f16"
            : storage == ELCL_BF16 ? "bf16"
-                                  : "int8";
+           : storage == ELCL_INT8 ? "int8"
+                                  : "int4";
 }
 
 static enum elcl_compute compute_of(const struct setup *setup)

@@ -345,17 +345,29 @@ static void test_model_arguments(const struct check_options *options)
         const int rc = elcl_model_open(copy_model(), &params, &model, &err);
         CHECK(rc && strstr(err.msg, "no such device") && !model, "code %d: %s", rc, err.msg);
     }
-    if (check_case("bad model, state in int8")) {
+    if (check_case("bad model, keys and values in int4")) {
         elcl_model_params params = elcl_model_params_default();
-        params.state = ELCL_INT8;
+        params.state = ELCL_INT4;
+        params.attention = ELCL_ATTN_MHA;
         err = (elcl_error){0};
         int rc = elcl_model_open(copy_model(), &params, &model, &err);
-        CHECK(rc == ELCL_E_ARG && strstr(err.msg, "state cannot be ELCL_INT8") && !model,
+        CHECK(rc == ELCL_E_UNSUPPORTED && strstr(err.msg, "int4 state needs attention el") &&
+                  !model,
               "code %d: %s", rc, err.msg);
         err = (elcl_error){0};
+        params.attention = ELCL_ATTN_MHA_BEAM;
         rc = elcl_model_open_synthetic("gpt2", 1, &params, &model, &err);
-        CHECK(rc == ELCL_E_ARG && strstr(err.msg, "state cannot be ELCL_INT8") && !model,
+        CHECK(rc == ELCL_E_UNSUPPORTED && strstr(err.msg, "of mha-beam") && !model,
               "synthetic: code %d: %s", rc, err.msg);
+    }
+    if (check_case("auto attention for state in int4")) {
+        elcl_model_params params = elcl_model_params_default();
+        params.state = ELCL_INT4;
+        params.device = options->device;
+        err = (elcl_error){0};
+        const int rc = elcl_model_open(copy_model(), &params, &model, &err);
+        CHECK(!rc && model->attention == ELCL_ATTN_EL, "code %d: %s", rc, err.msg);
+        elcl_model_close(&model);
     }
     if (check_case("bad model, NULL arguments")) {
         CHECK(elcl_model_open(NULL, NULL, &model, NULL) == ELCL_E_ARG, "directory NULL");
@@ -363,7 +375,6 @@ static void test_model_arguments(const struct check_options *options)
         elcl_model_close(NULL);
         elcl_model_close(&model);
     }
-    (void)options;
 }
 
 /* ---- requests ------------------------------------------------------------------------------ */

@@ -177,6 +177,15 @@ int main(int argc, char **argv)
         test_tiny("tiny-flan-t5", &t5, &narrow, options);
         test_g2p(&narrow, 6, options);
     }
+    for (int i = 0; i < 4; i++) { /* int8 state in both variants, int4 in el, on both kernels */
+        const struct setup whole = {.attention = i == 1 ? ELCL_ATTN_MHA : ELCL_ATTN_EL,
+                                    .kernels = i < 3 ? ELCL_KERNELS_CPU : ELCL_KERNELS_GPU,
+                                    .gemm = ELCL_GEMM_NATIVE,
+                                    .state = i < 2 ? ELCL_INT8 : ELCL_INT4};
+        test_tiny("tiny-bart", &golden, &whole, options);
+        test_tiny("tiny-gpt2", &gpt2, &whole, options);
+        test_g2p(&whole, 6, options);
+    }
     const struct setup narrow_mma = {.attention = ELCL_ATTN_EL,
                                      .kernels = ELCL_KERNELS_GPU,
                                      .gemm = ELCL_GEMM_NATIVE,

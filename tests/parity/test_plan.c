@@ -560,6 +560,13 @@ int main(int argc, char **argv)
             test_measured("tiny-flan-t5", &t5, &rounded, options);
             test_measured("tiny-whisper", &whisper, &rounded, options);
         }
+        for (int type = ELCL_INT8; type <= (a ? ELCL_INT8 : ELCL_INT4); type++) { /* int4: el */
+            setup.weights = ELCL_F32;
+            setup.state = (enum elcl_storage)type;
+            test_measured("tiny-bart", &tiny, &setup, options);
+            test_measured("tiny-gpt2", &gpt2, &setup, options);
+            test_measured("tiny-flan-t5", &t5, &setup, options);
+        }
         const struct setup narrow = {.attention = all_variants[a],
                                      .kernels = ELCL_KERNELS_GPU,
                                      .gemm = ELCL_GEMM_NATIVE,

@@ -43,7 +43,7 @@ static float *run(struct subject *s, enum elcl_kernels kernels, enum elcl_storag
             rows[i] = (struct driver_row){.sentence = i, .token = s->tokens[t][i], .parent = i};
         ok = driver_step(&driver, rows, N_INPUTS);
         memcpy(logits + (size_t)t * N_INPUTS * v, driver.logits, N_INPUTS * v * sizeof(*logits));
-        for (int i = 0; weights == ELCL_F32 && t + 1 < N_STEPS && i < N_INPUTS; i++) {
+        for (int i = 0; !s->exact && t + 1 < N_STEPS && i < N_INPUTS; i++) {
             const float *row = driver.logits + (size_t)i * v;
             int best = 0;
             for (int j = 1; j < s->vocabulary; j++)
@@ -109,6 +109,8 @@ static void test_model(const char *name, struct subject *s, const struct check_o
         {ELCL_KERNELS_CPU, ELCL_BF16, ELCL_F32, ELCL_COMPUTE_BF16, "bf16 in bf16 compute", 0.01},
         {ELCL_KERNELS_CPU, ELCL_INT8, ELCL_F32, ELCL_COMPUTE_F32, "int8", 0.02},
         {ELCL_KERNELS_CPU, ELCL_INT8, ELCL_F32, ELCL_COMPUTE_INT8, "int8 in int8 compute", 0.04},
+        {ELCL_KERNELS_CPU, ELCL_F32, ELCL_INT8, ELCL_COMPUTE_F32, "f32, state int8", 0.02},
+        {ELCL_KERNELS_CPU, ELCL_F32, ELCL_INT4, ELCL_COMPUTE_F32, "f32, state int4", 0.2},
         /* 16 bits everywhere */
         {ELCL_KERNELS_GPU, ELCL_F16, ELCL_F16, ELCL_COMPUTE_F16, "f16, gpu f16 compute", 0.002},
         {ELCL_KERNELS_GPU, ELCL_BF16, ELCL_BF16, ELCL_COMPUTE_BF16, "bf16, gpu bf16 compute", 0.01},

@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/state_row.h"
 #include "base/util.h"
 #include "parity/common.h"
 #include "parity/reference_model.h"
@@ -133,24 +134,25 @@ struct comparison {
     const struct reference *reference;
     enum elcl_attention attention;
     enum elcl_storage state;
-    int width, layers;
-    float **source, **self; /* [layers] cache rows, as numbers */
-    double unit;            /* tolerance, of a row's largest value */
-    double worst;           /* error in units of the tolerance, without the rounding of storage */
+    int width, part, layers; /* of a cache row */
+    float **source, **self;  /* [layers] cache rows, as numbers */
+    double unit;             /* tolerance, of a row's largest value */
+    double worst;            /* error in units of the tolerance, without the rounding of storage */
 };
 
 /* Reads the cache rows of a buffer. */
 static bool read_pool(struct comparison *c, int buffer, float **values)
 {
     const struct elcl_buffer *b = &c->driver.state.buffers[buffer];
-    const size_t n = b->bytes / elcl_ref_bytes(c->state);
+    const size_t width = (size_t)c->width, part = (size_t)c->part;
+    const size_t rows = b->bytes / elcl_state_row_bytes(c->state, width, part);
     elcl_error err = {0};
     void *bits = elcl_calloc(b->bytes, 1);
     const int rc = elcl_ops_download(c->driver.state.ops, b, bits, b->bytes, &err);
     elcl_free(*values);
-    *values = elcl_calloc(n, sizeof(**values));
+    *values = elcl_calloc(rows * width, sizeof(**values));
     if (!rc)
-        elcl_ref_load(c->state, bits, *values, n);
+        elcl_ref_load_state(c->state, bits, *values, rows, width, part);
     elcl_free(bits);
     return CHECK(!rc, "%s", err.msg);
 }
@@ -180,12 +182,28 @@ static const float *self_row(const struct comparison *c, int layer, int r, int t
     return c->self[layer] + (size_t)row * (size_t)c->width;
 }
 
-/* Returns half the distance of neighbors of that storage around x. */
-static double half_step(enum elcl_storage storage, double x)
+/* Returns half a step of the integers of x's group in a part; factor and offset are f16, rounded
+ * outwards. */
+static double half_integer(enum elcl_storage storage, const double *part, int n, int i)
+{
+    const int group = (int)elcl_state_group(storage), first = i / group * group;
+    double low = part[first], high = low;
+    for (int j = first; j < elcl_min_int(first + group, n); j++) {
+        low = fmin(low, part[j]);
+        high = fmax(high, part[j]);
+    }
+    const double range = high - low + 0x1p-10 * fabs(low) + 0x1p-24;
+    return 0.5 * range / (storage == ELCL_INT8 ? 255 : 15) * (1 + 0x1p-9) + 0x1p-24;
+}
+
+/* Returns half the distance of neighbors of that storage around element i of a row. */
+static double half_step(enum elcl_storage storage, const double *row, int part, int i)
 {
     if (storage == ELCL_F16)
-        return fmax(fabs(x) * 0x1p-11, 0x1p-25);
-    return storage == ELCL_BF16 ? fabs(x) * 0x1p-8 : 0;
+        return fmax(fabs(row[i]) * 0x1p-11, 0x1p-25);
+    if (elcl_state_is_narrow(storage))
+        return half_integer(storage, row + i / part * part, part, i % part);
+    return storage == ELCL_BF16 ? fabs(row[i]) * 0x1p-8 : 0;
 }
 
 /* Compares got [n] with want [n] after f32 arithmetic and one rounding to storage. */
@@ -198,7 +216,8 @@ static bool compare_row(struct comparison *c, const char *what, const float *got
         largest = fmax(largest, fabs(want[i]));
     for (int i = 0; i < n; i++) {
         const double error =
-            (fabs((double)got[i] - want[i]) - half_step(storage, want[i])) / (c->unit * largest);
+            (fabs((double)got[i] - want[i]) - half_step(storage, want, c->part, i)) /
+            (c->unit * largest);
         if (!(error <= worst)) { /* a NaN is the worst */
             worst = error;
             at = i;
@@ -292,6 +311,9 @@ static void compare_model(elcl_model *model, const struct setup *setup,
                            .state = setup->state,
                            .layers = layers,
                            .width = reference_width(reference, setup->attention),
+                           .part = setup->attention == ELCL_ATTN_EL
+                                       ? model->arch.d
+                                       : elcl_arch_dh(&model->arch, model->arch.decoder_heads),
                            .source = elcl_calloc((size_t)layers, sizeof(float *)),
                            .self = elcl_calloc((size_t)layers, sizeof(float *)),
                            .unit = rounding_unit(&model->arch)};
@@ -359,20 +381,15 @@ static void test_g2p_reference(const struct setup *setup, const struct check_opt
 
 /* ---- how often the variants agree ---------------------------------------------------------- */
 
-/* Returns the storage of state that goes with that of weights. */
-static enum elcl_storage state_storage(enum elcl_storage weights)
-{
-    return weights == ELCL_INT8 ? ELCL_F32 : weights;
-}
-
-static struct job *decode_words(enum elcl_attention attention, enum elcl_storage storage, int n,
-                                struct tokens **words, const struct check_options *options)
+static struct job *decode_words(enum elcl_attention attention, enum elcl_storage weights,
+                                enum elcl_storage state, int n, struct tokens **words,
+                                const struct check_options *options)
 {
     const struct setup setup = {.attention = attention,
                                 .kernels = ELCL_KERNELS_CPU,
                                 .gemm = ELCL_GEMM_NATIVE,
-                                .weights = storage,
-                                .state = state_storage(storage)};
+                                .weights = weights,
+                                .state = state};
     elcl_engine_params params = elcl_engine_params_default();
     params.batch_size = 64;
     params.max_source = params.max_target = 64;
@@ -394,16 +411,20 @@ static struct job *decode_words(enum elcl_attention attention, enum elcl_storage
 /* With smaller storage the variants round differently: reported, not required. */
 static void report_agreement(int n, const struct check_options *options)
 {
-    static const enum elcl_storage storages[] = {ELCL_F32, ELCL_F16, ELCL_BF16, ELCL_INT8};
+    static const enum elcl_storage types[][2] = {{ELCL_F32, ELCL_F32},   {ELCL_F16, ELCL_F16},
+                                                 {ELCL_BF16, ELCL_BF16}, {ELCL_INT8, ELCL_F32},
+                                                 {ELCL_F32, ELCL_INT8},  {ELCL_F32, ELCL_INT4}};
     struct tokens *words = NULL;
     if (!check_case("variants, agreement on %d words of g2p-en", n))
         return;
-    struct job *exact = decode_words(ELCL_ATTN_EL, ELCL_F32, n, &words, options);
-    for (size_t s = 0; s < ELCL_COUNT(storages); s++) {
-        struct job *jobs[3];
+    struct job *exact = decode_words(ELCL_ATTN_EL, ELCL_F32, ELCL_F32, n, &words, options);
+    for (size_t s = 0; s < ELCL_COUNT(types); s++) {
+        const enum elcl_storage weights = types[s][0], state = types[s][1];
+        const int variants = state == ELCL_INT4 ? 1 : 3;
+        struct job *jobs[3] = {NULL};
         int with_el[3] = {0}, with_exact[3] = {0};
-        for (int a = 0; a < 3; a++) {
-            jobs[a] = decode_words(all_variants[a], storages[s], n, &words, options);
+        for (int a = 0; a < variants; a++) {
+            jobs[a] = decode_words(all_variants[a], weights, state, n, &words, options);
             for (int i = 0; i < n; i++) {
                 with_el[a] += same_tokens(&jobs[a][i], &jobs[0][i]);
                 with_exact[a] += same_tokens(&jobs[a][i], &exact[i]);
@@ -411,9 +432,9 @@ static void report_agreement(int n, const struct check_options *options)
         }
         printf("g2p-en, weights %s, state %s, tokens equal on %d words: mha = el %d, mha-beam = el "
                "%d; as in f32: el %d, mha %d, mha-beam %d\n",
-               storage_name(storages[s]), storage_name(state_storage(storages[s])), n, with_el[1],
-               with_el[2], with_exact[0], with_exact[1], with_exact[2]);
-        if (storages[s] == ELCL_F32)
+               storage_name(weights), storage_name(state), n, with_el[1], with_el[2], with_exact[0],
+               with_exact[1], with_exact[2]);
+        if (weights == ELCL_F32 && state == ELCL_F32)
             CHECK(with_exact[0] == n && with_exact[1] == n && with_exact[2] == n,
                   "in f32 the variants give other tokens");
         for (int a = 0; a < 3; a++)
@@ -428,8 +449,8 @@ int main(int argc, char **argv)
     const struct check_options *options = check_begin(argc, argv);
     static const struct {
         enum elcl_storage weights, state;
-    } storages[] = {
-        {ELCL_F32, ELCL_F32}, {ELCL_F16, ELCL_F16}, {ELCL_BF16, ELCL_BF16}, {ELCL_INT8, ELCL_F32}};
+    } storages[] = {{ELCL_F32, ELCL_F32},  {ELCL_F16, ELCL_F16},  {ELCL_BF16, ELCL_BF16},
+                    {ELCL_INT8, ELCL_F32}, {ELCL_F32, ELCL_INT8}, {ELCL_F32, ELCL_INT4}};
     static const char *const names[] = {"tiny-bart", "tiny-bart-untied"};
     for (size_t m = 0; m < ELCL_COUNT(names); m++)
         for (size_t k = 0; k < ELCL_COUNT(all_shapes); k++)
@@ -442,7 +463,7 @@ int main(int argc, char **argv)
     for (size_t m = 0; m < ELCL_COUNT(names); m++)
         for (size_t a = 0; a < ELCL_COUNT(all_variants); a++)
             for (size_t k = 0; k < ELCL_COUNT(all_shapes); k++)
-                for (size_t s = 0; s < ELCL_COUNT(storages); s++)
+                for (size_t s = 0; s < ELCL_COUNT(storages) - (a ? 1 : 0); s++) /* int4: el */
                     test_reference(names[m],
                                    &(struct setup){.attention = all_variants[a],
                                                    .kernels = all_shapes[k],

@@ -50,8 +50,8 @@ static const struct cli_opt options_table[] = {
     CLI_ROW_CHOICE("compute", "auto|f32|f16|bf16|int8", compute, cli_compute_words,
                    "arithmetic of matrix products (default: the type of the weights if that is "
                    "faster)"),
-    CLI_ROW_WORDS("state", "f32|f16|bf16", state, cli_state_words,
-                  "storage of encoder output and caches (default f32)"),
+    CLI_ROW_WORDS("state", "f32|f16|bf16|int8|int4", state, cli_state_words,
+                  "storage of encoder output and caches (default f32); int4 only with el"),
     CLI_ROW_WORDS("gemm", "auto|clblast|native", gemm, cli_gemm_words,
                   "matrix multiplication (default auto)"),
     CLI_ROW_WORDS("kernels", "auto|cpu|gpu", kernels, cli_kernel_words,

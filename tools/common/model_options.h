@@ -42,8 +42,8 @@ struct cli_model_options {
     {CLI_OPT_CHOICE, "weights", "f32|f16|bf16|int8", \
      "storage of the weights on the device (default f32)", \
      (at) + offsetof(struct cli_model_options, weights), 0, 0, cli_weight_words}, \
-    {CLI_OPT_CHOICE, "state", "f32|f16|bf16", \
-     "storage of the encoder output and the caches (default f32)", \
+    {CLI_OPT_CHOICE, "state", "f32|f16|bf16|int8|int4", \
+     "storage of the encoder output and the caches (default f32); int4 only with el", \
      (at) + offsetof(struct cli_model_options, state), 0, 0, cli_state_words}, \
     {CLI_OPT_CHOICE, "compute", "auto|f32|f16|bf16|int8", \
      "arithmetic of matrix products (default auto: the type of the weights where that is faster)", \

@@ -35,7 +35,8 @@ const struct cli_choice cli_compute_words[] = {
     {"i8", ELCL_COMPUTE_INT8}, {"int", ELCL_COMPUTE_INT8}, {"bfloat16", ELCL_COMPUTE_BF16},
     {NULL, 0}};
 const struct cli_choice cli_state_words[] = {
-    FLOAT_WORDS, {NULL, 0}};
+    FLOAT_WORDS, {"int8", ELCL_INT8}, {"i8", ELCL_INT8}, {"int4", ELCL_INT4}, {"i4", ELCL_INT4},
+    {NULL, 0}};
 /* clang-format on */
 
 bool cli_find_choice(const struct cli_choice *choices, const char *text, int *value)
@@ -75,7 +76,7 @@ const char *cli_kernels_word(int value)
 
 const char *cli_storage_word(int value)
 {
-    return cli_word_of(cli_weight_words, value);
+    return cli_word_of(cli_state_words, value);
 }
 
 const char *cli_type_word(enum elcl_device_type type)

@@ -35,8 +35,8 @@ static const struct cli_opt options_table[] = {
                   "storage of weights (default f32)"),
     CLI_ROW_CHOICE("compute", "auto|f32|f16|bf16|int8", compute, cli_compute_words,
                    "arithmetic of matrix products; auto counts f32 (default auto)"),
-    CLI_ROW_WORDS("state", "f32|f16|bf16", state, cli_state_words,
-                  "storage of encoder output and caches (default f32)"),
+    CLI_ROW_WORDS("state", "f32|f16|bf16|int8|int4", state, cli_state_words,
+                  "storage of encoder output and caches (default f32); int4 only with el"),
 
     CLI_ROW_GROUP("Output:"),
     CLI_OUTPUT_OPTION(FIELD(common)),
