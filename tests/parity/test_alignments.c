@@ -4,12 +4,13 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "base/util.h"
+#include "base/state_row.h"
 #include "parity/common.h"
 
 #define TOLERANCE 5e-5 /* of a probability */
 #define F16_TOLERANCE 0.01
 #define BF16_TOLERANCE (8 * F16_TOLERANCE) /* three bits less */
+#define NARROW_TOLERANCE 0.01 /* another rounding of an element moves its integer by one */
 #define OUTPUTS 4
 
 /* What one request delivered. */
@@ -62,7 +63,8 @@ static elcl_pool *open_pool(elcl_model *model, int n, int head)
 
 static double tolerance_of(const struct setup *setup)
 {
-    return setup->compute == ELCL_COMPUTE_F16    ? F16_TOLERANCE
+    return elcl_state_is_narrow(setup->state)    ? NARROW_TOLERANCE
+           : setup->compute == ELCL_COMPUTE_F16  ? F16_TOLERANCE
            : setup->compute == ELCL_COMPUTE_BF16 ? BF16_TOLERANCE
                                                  : TOLERANCE;
 }
@@ -310,6 +312,18 @@ int main(int argc, char **argv)
                                     .compute = el ? ELCL_COMPUTE_F16 : ELCL_COMPUTE_BF16};
         test_searches("tiny-bart", &setup, options);
     }
+    static const struct {
+        enum elcl_attention attention;
+        enum elcl_storage state;
+    } narrow[] = {
+        {ELCL_ATTN_MHA, ELCL_INT8}, {ELCL_ATTN_MHA_BEAM, ELCL_INT8}, {ELCL_ATTN_EL, ELCL_INT4}};
+    for (size_t i = 0; i < ELCL_COUNT(narrow); i++)
+        test_searches("tiny-bart",
+                      &(struct setup){.attention = narrow[i].attention,
+                                      .kernels = ELCL_KERNELS_CPU,
+                                      .gemm = ELCL_GEMM_NATIVE,
+                                      .state = narrow[i].state},
+                      options);
     test_refusals(&(struct setup){.attention = ELCL_ATTN_EL,
                                   .kernels = ELCL_KERNELS_CPU,
                                   .gemm = ELCL_GEMM_NATIVE},
