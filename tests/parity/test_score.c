@@ -11,7 +11,7 @@
 #define TOLERANCE 1e-4 /* of a token's log-probability */
 #define F16_TOLERANCE 0.04
 #define BF16_TOLERANCE (8 * F16_TOLERANCE) /* three bits less */
-#define NARROW_TOLERANCE 0.1
+#define NARROW_TOLERANCE 0.2
 #define MAX_REQUESTS 160
 
 struct scores {
