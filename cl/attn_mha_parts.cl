@@ -145,23 +145,22 @@ struct mha_bits {
 #endif
 };
 
-/* Reads it for the keys from s on. */
-TILE_INLINE struct mha_bits mha_read(const struct mha_task *t, struct state_place kv,
-                                     __local const long *row, int s, int chunk)
+/* Reads it for the keys from s on. Oclgrind knows no loops around inlined functions that return so
+ * large a structure. */
+TILE_INLINE void mha_read(struct mha_bits *bits, const struct mha_task *t, struct state_place kv,
+                          __local const long *row, int s, int chunk)
 {
     const int d = min(chunk, t->chunks - 1) * MHA_CHUNK;
-    struct mha_bits bits;
 #pragma unroll
     for (int i = 0; i < MHA_KEYS; i++) {
         const state_row from = state_offset(kv, row[s + i]);
 #ifdef STATE_NARROW
-        bits.chunk[i] = *(__global const uint4 *)(from.values + d);
-        bits.group[i] = from.groups[d / STATE_GROUP];
+        bits->chunk[i] = *(__global const uint4 *)(from.values + d);
+        bits->group[i] = from.groups[d / STATE_GROUP];
 #else
-        bits.chunk[i] = *(__global const uint4 *)(from + d);
+        bits->chunk[i] = *(__global const uint4 *)(from + d);
 #endif
     }
-    return bits;
 }
 
 /* Key i as floats. */
@@ -182,7 +181,8 @@ TILE_INLINE void mha_partial_scores(const struct mha_task *t, const struct mha_l
     const int s = t->slot * MHA_KEYS;
     for (int first = 0; first < t->chunks; first += t->lanes) {
         const int chunk = first + t->lane;
-        const struct mha_bits bits = mha_read(t, k, l->row, s0 + s, chunk);
+        struct mha_bits bits;
+        mha_read(&bits, t, k, l->row, s0 + s, chunk);
         mha_chunk key[MHA_KEYS];
 #pragma unroll
         for (int i = 0; i < MHA_KEYS; i++)
@@ -262,7 +262,8 @@ TILE_INLINE void mha_values(struct mha_sums *sums, const struct mha_task *t,
         sums->all[r] = 0.0f;
     }
     for (int s = t->slot * MHA_KEYS; s < t->n; s += t->block) {
-        const struct mha_bits bits = mha_read(t, v, l->row, s, chunk);
+        struct mha_bits bits;
+        mha_read(&bits, t, v, l->row, s, chunk);
 #pragma unroll
         for (int i = 0; i < MHA_KEYS; i++) {
             const mha_chunk value = mha_key(&bits, i);
