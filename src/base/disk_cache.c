@@ -280,7 +280,6 @@ bool elcl_disk_cache_has(struct elcl_disk_cache *cache, const struct elcl_pack_k
 {
     pthread_mutex_lock(&cache->mutex);
     const bool has = find(cache, key, bytes) != NULL;
-    cache->stats.asked++;
     pthread_mutex_unlock(&cache->mutex);
     return has;
 }
@@ -416,6 +415,7 @@ static void put(struct elcl_disk_cache *cache, const struct elcl_pack_key *key, 
         stop(cache, "%s: out of memory", cache->directory);
         return;
     }
+    cache->stats.added++;
     if (elcl_pack_bytes(&cache->fresh) >= cache->pack_bytes || now - cache->since_ns >= WAIT_NS)
         flush(cache);
 }

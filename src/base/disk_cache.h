@@ -29,7 +29,7 @@ struct elcl_disk_cache_params {
 };
 
 struct elcl_disk_cache_stats {
-    uint64_t asked, found; /* entries */
+    uint64_t found, added; /* entries */
     uint64_t stored_bytes; /* written to files */
 };
 

@@ -24,7 +24,7 @@ void elcl_stored_ask(const struct elcl_model *model, const struct elcl_source *s
 }
 
 bool elcl_stored_read(const struct elcl_model *model, const struct elcl_source *source,
-                      struct elcl_stored *stored, struct elcl_numbers *numbers, int first)
+                      struct elcl_stored *stored, const struct elcl_numbers *numbers, int first)
 {
     const size_t row = row_bytes(model);
     stored->there = elcl_disk_cache_read(model->encoder_cache, &stored->key,

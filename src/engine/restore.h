@@ -19,7 +19,7 @@ void elcl_stored_ask(const struct elcl_model *model, const struct elcl_source *s
 /* Reads the output of a source that is there to row `first` of the numbers. Returns false if it
  * turns out not to be there. */
 bool elcl_stored_read(const struct elcl_model *model, const struct elcl_source *source,
-                      struct elcl_stored *stored, struct elcl_numbers *numbers, int first);
+                      struct elcl_stored *stored, const struct elcl_numbers *numbers, int first);
 /* Puts the output of a source, which was downloaded to row `first` of the numbers, into the cache
  * unless it came from there. */
 void elcl_stored_put(const struct elcl_model *model, const struct elcl_source *source,

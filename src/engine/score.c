@@ -301,6 +301,29 @@ static void put_target(struct elcl_scorer *s, const elcl_score_request *q)
     records->max_keys = records->max_length = elcl_max_int(records->max_length, n);
 }
 
+static int reserve_numbers(struct elcl_scorer *s, enum elcl_source_kind kind, elcl_error *err)
+{
+    const int rc = elcl_numbers_reserve(&s->numbers, &s->state, kind, err);
+    return rc || !s->model->encoder_cache
+               ? rc
+               : elcl_numbers_reserve(&s->numbers, &s->state, ELCL_SOURCE_STORED, err);
+}
+
+/* Returns whether the pass takes a source that fits. Outputs that the encoder cache has are passes
+ * of their own, which end before a source that is new. A pass of new sources takes them all: so
+ * passes do not become small where every other source is new. */
+static bool take_source(const struct elcl_scorer *s, struct elcl_source *source)
+{
+    struct elcl_stored stored = {0};
+    const int n = s->encode.n_rows;
+    if (n && s->encode.kind != ELCL_SOURCE_STORED)
+        return source->kind == s->encode.kind;
+    elcl_stored_ask(s->model, source, false, &stored);
+    if (stored.there && elcl_stored_read(s->model, source, &stored, &s->numbers, n))
+        source->kind = ELCL_SOURCE_STORED;
+    return !n || source->kind == ELCL_SOURCE_STORED;
+}
+
 /* Packs requests of one kind of source from *next on, as many as fit, and moves *next past them. */
 static int put_requests(struct elcl_scorer *s, const elcl_score_request *requests, size_t n,
                         size_t *next, elcl_error *err)
@@ -321,14 +344,14 @@ static int put_requests(struct elcl_scorer *s, const elcl_score_request *request
         const int first = s->step.n_rows, source = s->encode.n_rows;
         if (!q->n_target)
             continue;
-        const struct elcl_source from = source_of(q);
+        struct elcl_source from = source_of(q);
         const bool only = s->model->arch.decoder_only;
         if (!only)
-            ELCL_TRY(elcl_numbers_reserve(&s->numbers, &s->state, from.kind, err));
+            ELCL_TRY(reserve_numbers(s, from.kind, err));
         if (first + decoder_rows(s, q) > capacity)
             break;
-        if (!only && ((source && from.kind != s->encode.kind) ||
-                      !elcl_numbers_fit(&s->numbers, &s->state, &s->encode, &from)))
+        if (!only && (!elcl_numbers_fit(&s->numbers, &s->state, &s->encode, &from) ||
+                      !take_source(s, &from)))
             break;
         put_target(s, q);
         if (only)
@@ -385,14 +408,47 @@ static void align(const struct elcl_scorer *s, const elcl_score_request *request
     }
 }
 
-static int pass(struct elcl_scorer *s, elcl_error *err)
+/* Puts the encoder's output of the pass into the encoder cache. */
+static int store_rows(struct elcl_scorer *s, const elcl_score_request *requests, size_t n,
+                      elcl_error *err)
+{
+    int row = 0;
+    const int rc = elcl_stored_rows_read(&s->state, &s->encode, s->numbers.stored, err);
+    for (size_t i = 0; !rc && i < n; i++) {
+        const struct elcl_source source = source_of(&requests[i]);
+        struct elcl_stored stored = {0};
+        if (!requests[i].n_target)
+            continue;
+        elcl_stored_ask(s->model, &source, false, &stored);
+        elcl_stored_put(s->model, &source, &stored, &s->numbers, row);
+        row += (int)source.n;
+    }
+    return rc;
+}
+
+static int encode(struct elcl_scorer *s, const elcl_score_request *requests, size_t n,
+                  elcl_error *err)
+{
+    int rc;
+    ELCL_TRY(elcl_encoder_run(&s->state, &s->encode, err));
+    if (s->encode.kind == ELCL_SOURCE_STORED)
+        s->stats.restored_tokens += (uint64_t)s->encode.n_rows;
+    else if (s->model->encoder_cache && s->encode.kind != ELCL_SOURCE_ROWS)
+        ELCL_TRY(store_rows(s, requests, n, err));
+fail:
+    return rc;
+}
+
+/* Runs the pass of n requests. */
+static int pass(struct elcl_scorer *s, const elcl_score_request *requests, size_t n,
+                elcl_error *err)
 {
     int rc = ELCL_OK;
     if (!s->step.n_scored)
         return rc;
     elcl_quirks_begin_turn(&s->model->device->quirks);
     if (!s->model->arch.decoder_only)
-        ELCL_TRY(elcl_encoder_run(&s->state, &s->encode, err));
+        ELCL_TRY(encode(s, requests, n, err));
     ELCL_TRY(elcl_decoder_score(&s->state, &s->step, err));
     ELCL_TRY(elcl_ops_download(s->state.ops, &s->state.buffers[ELCL_B_CANDIDATES], s->log_probs,
                                (size_t)s->step.n_scored * sizeof(*s->log_probs), err));
@@ -428,7 +484,7 @@ static int run_passes(struct elcl_scorer *s, const elcl_score_request *requests,
         for (size_t i = first; i < next; i++)
             wanted = wanted || (requests[i].alignments && requests[i].n_target);
         s->state.tap = wanted ? &s->tap : NULL;
-        ELCL_TRY(pass(s, err));
+        ELCL_TRY(pass(s, requests + first, next - first, err));
         ELCL_TRY(deliver(s, requests, first, next, err));
         if (wanted)
             align(s, requests, first, next);

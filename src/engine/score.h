@@ -4,6 +4,7 @@
 
 #include "elcl/measure.h"
 #include "engine/plan.h"
+#include "engine/restore.h"
 #include "engine/source.h"
 #include "model/cross_tap.h"
 #include "model/model.h"

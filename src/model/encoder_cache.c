@@ -94,9 +94,9 @@ void elcl_encoder_cache_close(struct elcl_model *m)
     elcl_disk_cache_flush(m->encoder_cache);
     elcl_disk_cache_get_stats(m->encoder_cache, &stats);
     elcl_device_log(m->device, ELCL_LOG_INFO,
-                    "encoder cache: %" PRIu64 " of %" PRIu64 " sources were there, %" PRIu64
+                    "encoder cache: %" PRIu64 " sources were there, %" PRIu64 " are new, %" PRIu64
                     " bytes written",
-                    stats.found, stats.asked, stats.stored_bytes);
+                    stats.found, stats.added, stats.stored_bytes);
     elcl_disk_cache_close(&m->encoder_cache);
 }
 
