@@ -283,6 +283,22 @@ for _ in 1 2 3 4 5 6 7 8 9 10; do # nothing is stored of what other programs dis
 done
 check "otherwise verdicts or kernels are stored" [ "$(ls "$tmp/cache")" ]
 
+# ---- the encoder cache -----------------------------------------------------------------------
+
+run "$elcl" generate "$model" --encoder-cache "$tmp/in" attention
+prints "an encoder cache that is a file" "$attention"
+check "a warning says so" grep -q "warning: no encoder cache: $tmp/in: " "$tmp/err"
+mkdir -m 777 "$tmp/open"
+chmod 777 "$tmp/open"
+run "$elcl" generate "$model" --encoder-cache "$tmp/open" attention
+prints "an encoder cache that others may write to" "$attention"
+check "a warning names the remedy" grep -q 'open: other users .* chmod 700' "$tmp/err"
+check "nothing is stored there" [ ! "$(ls "$tmp/open")" ]
+run "$elcl" generate "$model" --encoder-cache "$tmp/encoded" attention transformer attention
+prints "an encoder cache" "$attention" "T R AE0 N S F AO1 R M ER0" "$attention"
+same "its directory and its file" "$(stat -c %a "$tmp/encoded" "$tmp"/encoded/*)" "700
+600"
+
 # ---- sampling --------------------------------------------------------------------------------
 
 sample="generate --quiet $model --num-beams 1 --do-sample --format jsonl"

@@ -110,6 +110,10 @@ rows "$fake" <<'END'
 2 @ generate m --max-length 1000 hello @ --max-length: expected at most 64 with this model
 2 @ generate m --max-length 1 hello @ --max-length: expected 2 to 64 with this model, found 1
 2 @ generate m --memory-limit 8X hello @ as in 512M, 2G or 8GiB, found '8X'
+2 @ generate m --encoder-cache '' hello @ --encoder-cache: expected
+2 @ generate m --encoder-cache-size 2G hello @ --encoder-cache-size needs --encoder-cache
+2 @ score m --encoder-cache d --encoder-cache-size 1000K hello @ expected at least 1M, found 1024000
+2 @ serve m --encoder-cache d --encoder-cache-size 4X @ as in 512M, 2G or 8GiB, found '4X'
 2 @ generate m --weights q4_0 hello @ --weights: expected one of f32|f16|bf16|int8, found 'q4_0'
 2 @ generate m --format json hello @ --format: expected one of text|jsonl|ids, found 'json'
 2 @ generate m --device '' hello @ --device: expected

@@ -1,5 +1,6 @@
 #include "common/model_options.h"
 
+#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -21,6 +22,18 @@ int cli_check_devices(const struct cli_model_options *options, int max, elcl_err
         return elcl_fail(err, ELCL_E_ARG,
                          "--device: expected at most %d devices (%d engines in all), found %d", max,
                          ELCL_MAX_ENGINES, n);
+    return ELCL_OK;
+}
+
+int cli_check_encoder_cache(const struct cli_model_options *options, elcl_error *err)
+{
+    const uint64_t bytes = options->encoder_cache_bytes;
+    if (bytes && !options->encoder_cache)
+        return elcl_fail(err, ELCL_E_ARG, "--encoder-cache-size needs --encoder-cache");
+    if (bytes && bytes < 1 << 20)
+        return elcl_fail(err, ELCL_E_ARG,
+                         "--encoder-cache-size: expected at least 1M, found %" PRIu64 " bytes",
+                         bytes);
     return ELCL_OK;
 }
 

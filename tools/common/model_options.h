@@ -78,6 +78,9 @@ struct cli_model_options {
 /* Fails with ELCL_E_ARG unless `device` is a list of 1 .. max devices separated by commas. */
 int cli_check_devices(const struct cli_model_options *options, int max, elcl_error *err);
 
+/* Fails with ELCL_E_ARG if the size of the encoder cache is too small, or without a cache. */
+int cli_check_encoder_cache(const struct cli_model_options *options, elcl_error *err);
+
 /* Takes the first device off a list that cli_check_devices() accepted; *list is NULL after the last
  * one. Returns NULL, the default device, for a list that is NULL. */
 const char *cli_next_device(const char **list, char name[CLI_DEVICE_BYTES]);

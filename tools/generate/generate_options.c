@@ -167,7 +167,8 @@ static int check_combination(const struct cli_generate_options *o, elcl_error *e
     if (o->scores && o->common.format == CLI_FORMAT_JSONL)
         return elcl_fail(err, ELCL_E_ARG,
                          "--scores is for text and ids: jsonl always holds the score");
-    return cli_check_devices(&o->model, ELCL_MAX_ENGINES / o->n_engines, err);
+    const int rc = cli_check_encoder_cache(&o->model, err);
+    return rc ? rc : cli_check_devices(&o->model, ELCL_MAX_ENGINES / o->n_engines, err);
 }
 
 static int check_alignments(struct cli_generate_options *o, elcl_error *err)

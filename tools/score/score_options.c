@@ -54,7 +54,9 @@ _Static_assert(ELCL_COUNT(options_table) <= CLI_MAX_OPTS, "raise CLI_MAX_OPTS");
 static int check(const struct cli_args *args, void *target, elcl_error *err)
 {
     struct cli_score_options *o = target;
-    const int rc = cli_sample_options_take(&o->samples, args, err);
+    int rc = cli_sample_options_take(&o->samples, args, err);
+    if (!rc)
+        rc = cli_check_encoder_cache(&o->model, err);
     if (!rc && o->summary && o->token_logprobs)
         return elcl_fail(err, ELCL_E_ARG,
                          "--token-logprobs does nothing with --summary: expected one of them");

@@ -80,7 +80,8 @@ static int check(const struct cli_args *args, void *target, elcl_error *err)
     if (!o->max_body_bytes || o->max_body_bytes > UINT64_C(1) << 30)
         return elcl_fail(err, ELCL_E_ARG, "--max-body: expected 1 .. 1G bytes");
     o->model.expected_batch = o->sizes.batch_size;
-    return cli_check_devices(&o->model, ELCL_MAX_ENGINES / o->n_engines, err);
+    const int rc = cli_check_encoder_cache(&o->model, err);
+    return rc ? rc : cli_check_devices(&o->model, ELCL_MAX_ENGINES / o->n_engines, err);
 }
 
 bool cli_serve_parse(struct cli_serve_options *options, int argc, char **argv, int *exit_code)

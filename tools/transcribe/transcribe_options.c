@@ -247,6 +247,7 @@ static int check(const struct cli_args *args, void *target, elcl_error *err)
                             &o->decode.log_prob_threshold, err));
     ELCL_TRY(read_threshold(args, "no-speech-threshold", o->no_speech_text,
                             &o->decode.no_speech_threshold, err));
+    ELCL_TRY(cli_check_encoder_cache(&o->model, err));
     ELCL_TRY(cli_check_devices(&o->model, 1, err));
     o->decode.seed = (uint64_t)o->seed;
     o->decode.condition_on_previous_text = !o->no_condition;
