@@ -140,6 +140,10 @@ enum { ELCL_ADD_Y = 1, ELCL_ADD_TO_H = 2, ELCL_ADD_TO_X = 4, ELCL_ADD_TO_STATE =
 /* attn_el_cpu.cl: pairs (row, head) of a work-item, at most, and of a tile. */
 #define ELCL_EL_MAX_PAIRS 30
 #define ELCL_EL_TILE 6
+/* attn_el_int_cpu.cl: pairs of a work-item, at most, a multiple of every VW; and the words of a
+ * pair for a rounded part of its query: two for four elements, the size and the sum. */
+#define ELCL_EL_INT_PAIRS 48
+#define ELCL_EL_INT_WORDS (ELCL_STATE_GROUP_INT8 / 2 + 2)
 /* attn_mha_cpu.cl: heads of a work-item, at most. */
 #define ELCL_MHA_MAX_HEADS 16
 /* attn_packed_cpu.cl: rows of a work-item. */

@@ -61,8 +61,9 @@ enum elcl_op_class {
     ELCL_OP_GEMM_INT8,
     ELCL_OP_GEMM_BF16,
     ELCL_OP_ATTENTION,
-    ELCL_OP_GEMM_MATRIX,     /* by a matrix instruction, also of numbers in several parts */
-    ELCL_OP_ATTENTION_MATRIX /* likewise */
+    ELCL_OP_GEMM_MATRIX,      /* by a matrix instruction, also of numbers in several parts */
+    ELCL_OP_ATTENTION_MATRIX, /* likewise */
+    ELCL_OP_ATTENTION_INT8    /* integers of int8 or int4 state with factors of 16 bits */
 };
 
 /* All calls of one operation. */
@@ -158,7 +159,9 @@ typedef struct elcl_device_rates {
     double wait_us;            /* a small kernel and the wait for it */
     double matrix_gflops;      /* measured: 16-bit multiply-adds of a GPU's matrix instruction, with
                                 * f32 sums; 0: none */
-    double reserved[5];
+    double state_gops;         /* multiply-adds of the integers of int8 and int4 state with factors
+                                * of 16 bits; 0: such state takes f32_gflops */
+    double reserved[4];
 } elcl_device_rates;
 
 /* Measures a device in about two seconds, with up to 512 MiB of its memory; half_gflops is the

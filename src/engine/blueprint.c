@@ -1,6 +1,7 @@
 /* Blueprints: opening one, and what a plan or a prediction takes from it. */
 #include "engine/blueprint.h"
 
+#include "base/state_row.h"
 #include "base/util.h"
 #include "engine/plan.h"
 #include "format/package.h"
@@ -158,6 +159,8 @@ struct elcl_capacity elcl_blueprint_capacity(const struct elcl_blueprint *b,
         .width = elcl_plan_width(&b->arch, p->num_beams),
         .lists = elcl_plan_lists(&b->defaults),
         .rounds_inputs = elcl_blueprint_rounds_inputs(p),
+        .rounds_queries =
+            p->vector_width && elcl_state_is_narrow(p->state) && p->compute != ELCL_COMPUTE_F32,
         .gpu = !p->vector_width,
         .activations = elcl_compute_activations(
             p->compute, p->weights, p->vector_width ? ELCL_KERNELS_CPU : ELCL_KERNELS_GPU)};

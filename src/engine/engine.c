@@ -93,6 +93,7 @@ static int choose_capacity(struct elcl_engine *e, elcl_error *err)
         .width = elcl_plan_width(&m->arch, p->max_beams),
         .lists = p->max_list_tokens,
         .rounds_inputs = m->ops->dot != ELCL_DOT_NONE,
+        .rounds_queries = m->ops->state_dot != ELCL_DOT_NONE,
         .gpu = m->ops->kernels == ELCL_KERNELS_GPU,
         .activations = m->ops->activations};
     if (!c.lists)

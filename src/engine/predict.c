@@ -1,4 +1,5 @@
 /* The cost model: runs the step on operations that count and do nothing. */
+#include "base/state_row.h"
 #include "base/util.h"
 #include "engine/blueprint.h"
 #include "engine/plan.h"
@@ -63,6 +64,18 @@ static enum elcl_storage activations_of(const elcl_plan_params *p, const elcl_de
     return elcl_compute_activations(compute, p->weights, kernels);
 }
 
+/* Narrow state is multiplied as it is if CPU kernels are faster so. */
+static double state_rate(const elcl_plan_params *p, const elcl_device_rates *m,
+                         enum elcl_kernels kernels)
+{
+    if (!elcl_state_is_narrow(p->state))
+        return p->state == ELCL_F32 ? m->f32_gflops : m->half_gflops;
+    return kernels == ELCL_KERNELS_CPU && p->compute != ELCL_COMPUTE_F32 &&
+                   m->state_gops > m->f32_gflops
+               ? m->state_gops
+               : m->f32_gflops;
+}
+
 static struct elcl_cost make_cost(const elcl_plan_params *p, const elcl_device_rates *m,
                                   enum elcl_kernels kernels, uint64_t weight_bytes)
 {
@@ -70,17 +83,16 @@ static struct elcl_cost make_cost(const elcl_plan_params *p, const elcl_device_r
     const struct efficiency *efficiency = !cpu                          ? &gpu_kernels
                                           : kernels == ELCL_KERNELS_CPU ? &cpu_kernels
                                                                         : &gpu_kernels_on_cpu;
-    const double state_rate = p->state == ELCL_F32 ? m->f32_gflops : m->half_gflops;
-    return (struct elcl_cost){.memory_bytes_per_ns = m->memory_gbs,
-                              .cache_bytes_per_ns =
-                                  m->cache_bytes > 0 ? m->cache_gbs : m->memory_gbs,
-                              .cache_bytes = m->cache_bytes,
-                              .weights_in_cache = (double)weight_bytes <= m->cache_bytes,
-                              .overlap = !cpu,
-                              .gemm_flop_per_ns = efficiency->gemm * gemm_rate(p, m, kernels),
-                              .attention_flop_per_ns = efficiency->attention * state_rate,
-                              .other_flop_per_ns = efficiency->other * m->f32_gflops,
-                              .launch_ns = 1e3 * efficiency->launches * m->launch_us};
+    return (struct elcl_cost){
+        .memory_bytes_per_ns = m->memory_gbs,
+        .cache_bytes_per_ns = m->cache_bytes > 0 ? m->cache_gbs : m->memory_gbs,
+        .cache_bytes = m->cache_bytes,
+        .weights_in_cache = (double)weight_bytes <= m->cache_bytes,
+        .overlap = !cpu,
+        .gemm_flop_per_ns = efficiency->gemm * gemm_rate(p, m, kernels),
+        .attention_flop_per_ns = efficiency->attention * state_rate(p, m, kernels),
+        .other_flop_per_ns = efficiency->other * m->f32_gflops,
+        .launch_ns = 1e3 * efficiency->launches * m->launch_us};
 }
 
 static int dry_run_init(struct dry *d, const struct elcl_blueprint *b, const elcl_plan_params *p,

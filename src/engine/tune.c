@@ -46,6 +46,7 @@ static void keep_rates(struct elcl_tune_file *file, const elcl_device_rates *now
     keep(&m->int8_gops, now->int8_gops, false, &file->spread);
     keep(&m->bf16_gflops, now->bf16_gflops, false, &file->spread);
     keep(&m->matrix_gflops, now->matrix_gflops, false, &file->spread);
+    keep(&m->state_gops, now->state_gops, false, &file->spread);
     keep(&m->launch_us, now->launch_us, true, &file->spread);
     keep(&m->wait_us, now->wait_us, true, &file->spread);
     file->has_rates = true;

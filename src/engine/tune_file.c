@@ -115,6 +115,8 @@ static int read_rates(const cJSON *root, const char *path, const elcl_device_des
         ELCL_TRY(read_rate(rates, path, "bf16_gflops", 0, &m.bf16_gflops, err));
     if (elcl_json_get(rates, "matrix_gflops"))
         ELCL_TRY(read_rate(rates, path, "matrix_gflops", 0, &m.matrix_gflops, err));
+    if (elcl_json_get(rates, "state_gops"))
+        ELCL_TRY(read_rate(rates, path, "state_gops", 0, &m.state_gops, err));
     ELCL_TRY(read_rate(rates, path, "launch_us", 0, &m.launch_us, err));
     ELCL_TRY(read_rate(rates, path, "wait_us", 0, &m.wait_us, err));
     ELCL_TRY(read_rate(rates, path, "spread", 0, &file->spread, err));
@@ -305,6 +307,7 @@ static cJSON *to_json(const struct identities *all, const struct elcl_tune_file 
              cJSON_AddNumberToObject(rates, "int8_gops", m->int8_gops) &&
              cJSON_AddNumberToObject(rates, "bf16_gflops", m->bf16_gflops) &&
              cJSON_AddNumberToObject(rates, "matrix_gflops", m->matrix_gflops) &&
+             cJSON_AddNumberToObject(rates, "state_gops", m->state_gops) &&
              cJSON_AddNumberToObject(rates, "launch_us", m->launch_us) &&
              cJSON_AddNumberToObject(rates, "wait_us", m->wait_us) &&
              cJSON_AddNumberToObject(rates, "spread", file->spread);

@@ -42,6 +42,7 @@ static int attend(struct elcl_state *state, const struct elcl_records *records,
     attn.e_low = expand.y_low;
     attn.probabilities = &b[ELCL_B_PROBABILITIES];
     attn.step = &b[records->buffer];
+    attn.rows = r;
     attn.h = h;
     attn.d = d;
     int rc;

@@ -102,6 +102,12 @@ static size_t larger(size_t a, size_t b)
     return a > b ? a : b;
 }
 
+/* Returns the bytes of the rounded queries of narrow state. */
+static size_t rounded_queries(const struct elcl_arch *arch, const struct elcl_capacity *c)
+{
+    return elcl_attn_el_rounded_bytes(expanded_rows(arch, c), arch->decoder_heads, arch->d);
+}
+
 /* Makes room for the front in buffers that the layers fill later: its products come before them. */
 static void front_buffers(const struct elcl_arch *arch, const struct elcl_capacity *c,
                           struct elcl_buffer_spec *specs)
@@ -211,7 +217,8 @@ static void workspace_buffers(const struct elcl_arch *arch, enum elcl_attention 
     put(specs, ELCL_B_LINEAGE, "lineage", w, product(r, t, i, 1));
     put(specs, ELCL_B_LINEAGE_NEXT, "lineage", w, product(r, t, i, 1));
     put(specs, ELCL_B_ROUNDED, "rounded rows", w,
-        c->rounds_inputs ? rounded_bytes(arch, attention, c) : 0);
+        larger(c->rounds_inputs ? rounded_bytes(arch, attention, c) : 0,
+               c->rounds_queries && attention == ELCL_ATTN_EL ? rounded_queries(arch, c) : 0));
     put(specs, ELCL_B_SLICES, "slices of sums", w,
         c->gpu && narrow ? elcl_slices_bytes((int)rows, longest_sum(arch)) : 0);
     put(specs, ELCL_B_TOKENS, "tokens", w,

@@ -22,6 +22,7 @@ struct elcl_capacity {
     int width;       /* candidates per row */
     int lists;       /* ints of a row's lists at a step */
     bool rounds_inputs;            /* int8 or bf16 compute: GEMMs round their inputs */
+    bool rounds_queries;           /* elcl_ops.state_dot is not NONE */
     bool gpu;                      /* GPU kernels */
     enum elcl_storage activations; /* elcl_ops.activations */
     int score_block; /* 0: generation. Otherwise rows of logits at once in teacher-forced passes:

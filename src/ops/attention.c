@@ -3,6 +3,7 @@
 #include "ops/launch.h"
 
 #define EL_ITEMS_PER_CORE 8
+#define MAX_VECTOR 16 /* floats */
 
 #define MHA_ITEMS_PER_CORE 2
 
@@ -20,6 +21,15 @@ static int pairs_per_item(const struct elcl_ops *ops, int n_groups, int max_pair
     const size_t items = items_per_group(ops, n_groups, EL_ITEMS_PER_CORE);
     const int pairs = (int)elcl_round_up(elcl_div_up((size_t)max_pairs, items), ELCL_EL_TILE);
     return elcl_min_int(elcl_max_int(pairs, 2 * ELCL_EL_TILE), ELCL_EL_MAX_PAIRS);
+}
+
+/* The same with ops->state_dot: whole vectors of pairs, and as many in each item. */
+static int int_pairs_per_item(const struct elcl_ops *ops, int n_groups, int max_pairs)
+{
+    const size_t least = elcl_div_up((size_t)max_pairs, ELCL_EL_INT_PAIRS);
+    const size_t wanted = items_per_group(ops, n_groups, EL_ITEMS_PER_CORE);
+    const size_t items = wanted > least ? wanted : least;
+    return (int)elcl_round_up(elcl_div_up((size_t)max_pairs, items), (size_t)ops->vector_width);
 }
 
 /* Heads per work-item of CPU kernels: more heads make the runs of memory longer. */
@@ -172,11 +182,25 @@ fail:
     return rc;
 }
 
-/* CPU kernel. */
+size_t elcl_attn_el_rounded_bytes(int rows, int h, int d)
+{
+    const size_t pairs = (size_t)rows * elcl_round_up((size_t)h, MAX_VECTOR);
+    const size_t parts = elcl_div_up((size_t)d, ELCL_STATE_GROUP_INT8);
+    return pairs * parts * ELCL_EL_INT_WORDS * sizeof(int32_t);
+}
+
+/* CPU kernels. */
 static int launch_el(struct elcl_ops *ops, const struct elcl_attn_el_args *args, elcl_error *err)
 {
     const int max_pairs = args->max_rows * args->h;
-    const int pairs = pairs_per_item(ops, args->n_groups, max_pairs);
+    const int pairs = ops->state_dot ? int_pairs_per_item(ops, args->n_groups, max_pairs)
+                                     : pairs_per_item(ops, args->n_groups, max_pairs);
+    if (ops->state_dot) {
+        const size_t bytes = elcl_attn_el_rounded_bytes(args->rows, args->h, args->d);
+        const int rc = elcl_ops_reserve_rounded(ops, bytes, err);
+        if (rc)
+            return rc;
+    }
     struct elcl_launch launch = elcl_launch_begin(ops, ELCL_K_ATTN_EL, "attn_el");
     elcl_launch_count(&launch, args->reads * el_row_bytes(ops, args),
                       4 * args->keys * args->h * args->d);
@@ -188,6 +212,10 @@ static int launch_el(struct elcl_ops *ops, const struct elcl_attn_el_args *args,
     elcl_launch_int(&launch, args->d);
     elcl_launch_int(&launch, pairs);
     elcl_launch_float(&launch, args->scale);
+    if (ops->state_dot) {
+        launch.op_class = ELCL_OP_ATTENTION_INT8;
+        elcl_launch_buffer(&launch, &ops->rounded);
+    }
     const size_t global[] = {elcl_div_up((size_t)max_pairs, (size_t)pairs), (size_t)args->n_groups};
     const size_t local[] = {1, 1};
     return elcl_launch_run(&launch, 2, global, local, err);

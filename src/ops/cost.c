@@ -10,6 +10,7 @@ static double flop_rate(const struct elcl_cost *cost, enum elcl_op_class op_clas
         return cost->gemm_flop_per_ns;
     case ELCL_OP_ATTENTION:
     case ELCL_OP_ATTENTION_MATRIX:
+    case ELCL_OP_ATTENTION_INT8:
         return cost->attention_flop_per_ns;
     default:
         return cost->other_flop_per_ns;
@@ -19,7 +20,7 @@ static double flop_rate(const struct elcl_cost *cost, enum elcl_op_class op_clas
 void elcl_cost_add(struct elcl_cost *cost, enum elcl_op_class op_class, double bytes, double flop)
 {
     const bool weights = op_class != ELCL_OP_OTHER && op_class != ELCL_OP_ATTENTION &&
-                         op_class != ELCL_OP_ATTENTION_MATRIX;
+                         op_class != ELCL_OP_ATTENTION_MATRIX && op_class != ELCL_OP_ATTENTION_INT8;
     const bool cached = weights ? cost->weights_in_cache : bytes <= cost->cache_bytes;
     const double traffic = bytes / (cached ? cost->cache_bytes_per_ns : cost->memory_bytes_per_ns);
     const double arithmetic = flop / flop_rate(cost, op_class);

@@ -13,10 +13,9 @@
 #define CLBLAST_ROWS 128 /* unmeasured: below, the native kernel's one launch is faster */
 
 static const char *const cpu_files[] = {
-    "storage.cl",     "state_place.cl",  "reduce.cl",          "state_put.cl",
-    "activation.cl",  "norm.cl",         "widen.cl",           "beams.cl",
-    "attn_el_cpu.cl", "attn_mha_cpu.cl", "attn_packed_cpu.cl", "logits.cl",
-    "sample.cl",      "score.cl",        "align.cl",
+    "storage.cl", "state_place.cl", "reduce.cl", "state_put.cl",    "activation.cl",
+    "norm.cl",    "widen.cl",       "beams.cl",  "attn_mha_cpu.cl", "attn_packed_cpu.cl",
+    "logits.cl",  "sample.cl",      "score.cl",  "align.cl",
 };
 /* Follow the files above and one dot_*.cl. Only rounded inputs need more than the first. */
 static const char *const cpu_gemm_files[] = {"gemm_cpu.cl", "quantize_row.cl", "quantize.cl"};
@@ -106,6 +105,15 @@ static void add_gpu_files(struct elcl_program_parts *parts, const struct elcl_op
     }
 }
 
+static void add_el_files(struct elcl_program_parts *parts, const struct elcl_ops *ops)
+{
+    if (ops->state_dot) {
+        add_file(parts, elcl_state_dot_file(ops->state_dot));
+        add_file(parts, "el_bytes.cl");
+    }
+    add_file(parts, ops->state_dot ? "attn_el_int_cpu.cl" : "attn_el_cpu.cl");
+}
+
 static void add_options(struct elcl_program_parts *parts, const struct elcl_ops *ops,
                         enum elcl_storage weights, enum elcl_storage state)
 {
@@ -130,6 +138,7 @@ static struct elcl_program_parts program_parts(const struct elcl_ops *ops)
     struct elcl_program_parts parts = {.mac = ops->mac};
     if (ops->kernels == ELCL_KERNELS_CPU) {
         add_files(&parts, cpu_files, ELCL_COUNT(cpu_files));
+        add_el_files(&parts, ops);
         add_file(&parts, elcl_dot_kinds[ops->dot].file);
         add_files(&parts, cpu_gemm_files, ops->dot ? ELCL_COUNT(cpu_gemm_files) : 1);
     } else {
@@ -339,6 +348,19 @@ static enum elcl_dot choose_dot(const struct elcl_ops *ops, const struct elcl_fe
     return !params->plain_dot ? dot->kind : int8 ? ELCL_DOT_PLAIN_INT8 : ELCL_DOT_PLAIN_BF16;
 }
 
+/* Explicit int8 compute takes any kind, as for weights. */
+static enum elcl_dot choose_state_dot(const struct elcl_ops *ops,
+                                      const struct elcl_features *features,
+                                      const struct elcl_ops_params *params)
+{
+    const struct elcl_dot_choice *dot = &features->state_dot;
+    const bool wanted = params->compute == ELCL_COMPUTE_INT8 || params->plain_dot ||
+                        (params->compute != ELCL_COMPUTE_F32 && dot->pays);
+    if (ops->kernels != ELCL_KERNELS_CPU || !elcl_state_is_narrow(ops->state) || !wanted)
+        return ELCL_DOT_NONE;
+    return params->plain_dot ? ELCL_DOT_PLAIN_INT8 : dot->kind;
+}
+
 /* Int4 matrices are multiplied like the int8 ones beside them. */
 static enum elcl_dot choose_int4_dot(const struct elcl_ops *ops,
                                      const struct elcl_features *features,
@@ -447,6 +469,7 @@ static int choose(struct elcl_ops *o, struct elcl_device *device,
     o->wide_packed = choose_wide_packed(o);
     o->dot = choose_dot(o, features, params);
     o->dot_int4 = choose_int4_dot(o, features, params);
+    o->state_dot = choose_state_dot(o, features, params);
     o->int8_mma = choose_int8_mma(o, features, params->mma);
     o->gemm = choose_gemm(o, params);
     o->ways = params->ways ? *params->ways : (struct elcl_tuned_ways){0};
@@ -512,6 +535,7 @@ int elcl_ops_clone(const struct elcl_ops *other, bool profile, struct elcl_ops *
                            .busy_groups = other->busy_groups,
                            .dot = other->dot,
                            .dot_int4 = other->dot_int4,
+                           .state_dot = other->state_dot,
                            .int8_mma = other->int8_mma,
                            .vector_width = other->vector_width,
                            .panel = other->panel,

@@ -161,8 +161,10 @@ struct elcl_ops {
     bool weight_pairs;               /* the order of bf16 in panels, see struct elcl_matrix */
     size_t busy_groups;              /* GPU kernels: fewer work-groups leave the device idle */
     uint64_t bytes_moved, flop;      /* running totals of what the operations need */
-    bool stored;                     /* the programs' binaries went to the cache */
-    char build_options[208];         /* " " and the params' */
+    enum elcl_dot state_dot; /* not NONE: EL-attention multiplies narrow state as it is, with
+                              * rounded factors; CPU kernels */
+    bool stored;             /* the programs' binaries went to the cache */
+    char build_options[208]; /* " " and the params' */
 };
 
 int elcl_ops_create(struct elcl_device *device, const struct elcl_features *features,
@@ -483,6 +485,7 @@ struct elcl_attn_el_args {
     const struct elcl_buffer
         *probabilities; /* [R, H, elcl_attn_el_probabilities_ld()]: scratch of GPU kernels */
     int max_keys;       /* of the largest group; GPU kernels */
+    int rows;           /* R; with ops->state_dot */
     int h, d;
     float scale;
     /* For the totals of arithmetic and of traffic: sum over groups of rows x keys, and of keys. */
@@ -491,6 +494,8 @@ struct elcl_attn_el_args {
 /* Returns the row stride of the probabilities that GPU kernels keep in memory for groups of up to
  * max_keys keys, in floats: enough for both kinds of tiles, because plans do not know which. */
 size_t elcl_attn_el_probabilities_ld(int max_keys);
+/* Returns the bytes of ops->rounded for rounded queries of `rows` rows, with ops->state_dot. */
+size_t elcl_attn_el_rounded_bytes(int rows, int h, int d);
 /* Returns whether GPU kernels multiply by wide tiles: then probabilities have the type of state. */
 static inline bool elcl_el_is_wide(const struct elcl_ops *ops, int d)
 {

@@ -71,6 +71,16 @@ static void judge_dot(struct elcl_device *device, enum elcl_storage weights,
     elcl_verdict_set(features, probe, choice->pays, "%s", why);
 }
 
+/* For CPU kernels: GPU kernels widen narrow state. */
+static void judge_state_dot(struct elcl_device *device, struct elcl_features *features)
+{
+    char why[sizeof(features->verdicts[0].reason)] = "only CPU kernels have them";
+    if (device->kernels == ELCL_KERNELS_CPU)
+        elcl_probe_state_dot(device, features->mac, &features->state_dot, &features->unsure, why,
+                             sizeof(why));
+    elcl_verdict_set(features, ELCL_PROBE_STATE_DOT, features->state_dot.pays, "%s", why);
+}
+
 static void judge_simulator(struct elcl_features *features)
 {
     static const char why[] = "not timed: the device is a simulator";
@@ -113,7 +123,7 @@ static void judge_by_running(struct elcl_device *device, struct elcl_features *f
 
 /* ---- the cache key ------------------------------------------------------------------------- */
 
-#define VERDICTS_VERSION 11 /* of the probes and of the file */
+#define VERDICTS_VERSION 12 /* of the probes and of the file */
 
 /* Changes when a kind is added or moves, because files have their numbers. */
 static uint64_t hash_kinds(uint64_t hash)
@@ -165,6 +175,7 @@ static void judge(struct elcl_device *device, struct elcl_features *features)
     judge_dot(device, ELCL_INT8, features);
     judge_dot(device, ELCL_INT4, features);
     judge_dot(device, ELCL_BF16, features);
+    judge_state_dot(device, features);
 }
 
 static void probe(struct elcl_device *device, uint64_t key, struct elcl_features *features)

@@ -5,6 +5,7 @@
 #include "device/program.h"
 #include "probe/dot.h"
 #include "probe/mma.h"
+#include "probe/state_dot.h"
 
 enum elcl_probe {
     ELCL_PROBE_FMA, /* the first three are numbered like enum elcl_mac */
@@ -17,6 +18,7 @@ enum elcl_probe {
     ELCL_PROBE_INT8_DOT,
     ELCL_PROBE_INT4_DOT,
     ELCL_PROBE_BF16_DOT,
+    ELCL_PROBE_STATE_DOT,
     ELCL_PROBE_LOOPS,
     ELCL_N_PROBES
 };
@@ -26,6 +28,7 @@ struct elcl_features {
     enum elcl_mma mma; /* the matrix instruction that works here */
     struct elcl_dot_choice int8_dot, bf16_dot, int4_dot; /* by the type of the weights; int4 only of
                                                           * CPU kernels */
+    struct elcl_dot_choice state_dot;                    /* of narrow state, CPU kernels */
     bool int8_mma;                                       /* mma multiplies integers too */
     bool short_loops;                                    /* the driver ends long loops early */
     bool unsure; /* a trial could not run, or other programs disturbed the times: not stored */

@@ -222,6 +222,16 @@ fail:
     return rc;
 }
 
+/* The rate of the instruction by which narrow state is multiplied. */
+static int measure_state(struct bench *b, enum elcl_dot kind, elcl_device_rates *rates,
+                         elcl_device_rates *core, elcl_error *err)
+{
+    const int rc = measure_dot(b, kind, &rates->state_gops, &core->state_gops, err);
+    rates->state_gops /= elcl_state_dot_products(kind);
+    core->state_gops /= elcl_state_dot_products(kind);
+    return rc;
+}
+
 /* Sets the rounds of a call so that it takes MMA_CALL_NS: devices differ by many orders. */
 static int choose_rounds(struct bench *b, cl_int *n, elcl_error *err)
 {
@@ -330,6 +340,7 @@ int elcl_rates_measure(struct elcl_device *device, const struct elcl_features *f
     ELCL_TRY(measure_mac(&b, &r.f32_gflops, &c.f32_gflops, err));
     ELCL_TRY(measure_dot(&b, features->int8_dot.kind, &r.int8_gops, &c.int8_gops, err));
     ELCL_TRY(measure_dot(&b, features->bf16_dot.kind, &r.bf16_gflops, &c.bf16_gflops, err));
+    ELCL_TRY(measure_state(&b, features->state_dot.kind, &r, &c, err));
     ELCL_TRY(measure_mma(&b, features->mma, &r.matrix_gflops, err));
     ELCL_TRY(measure_launch(&b, &r, err));
     elcl_program_store(device, &parts, b.program);

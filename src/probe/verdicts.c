@@ -17,6 +17,7 @@ const char *const elcl_probe_names[ELCL_N_PROBES] = {
     [ELCL_PROBE_INT8_DOT] = "int8 dot products",
     [ELCL_PROBE_INT4_DOT] = "int4 dot products",
     [ELCL_PROBE_BF16_DOT] = "bf16 dot products",
+    [ELCL_PROBE_STATE_DOT] = "int8 state products",
     [ELCL_PROBE_LOOPS] = "long loops",
 };
 
@@ -36,7 +37,7 @@ struct stored {
     uint8_t mac, mma, int8_mma, short_loops;
     struct {
         uint8_t kind, pays;
-    } int8_dot, bf16_dot, int4_dot;
+    } int8_dot, bf16_dot, int4_dot, state_dot;
     struct {
         uint8_t on;
         char reason[sizeof(((struct elcl_features *)0)->verdicts[0].reason)];
@@ -65,7 +66,10 @@ static bool is_usable(const struct elcl_device *device, const struct stored *s)
               (s->mma == ELCL_MMA_NONE || elcl_mma_may_run(device, (enum elcl_mma)s->mma)) &&
               may_have(device, s->int8_dot.kind, ELCL_INT8) &&
               may_have(device, s->bf16_dot.kind, ELCL_BF16) &&
-              may_have(device, s->int4_dot.kind, ELCL_INT4);
+              may_have(device, s->int4_dot.kind, ELCL_INT4) &&
+              may_have(device, s->state_dot.kind, ELCL_INT8) &&
+              (s->state_dot.kind == ELCL_DOT_NONE ||
+               elcl_state_dot_file((enum elcl_dot)s->state_dot.kind));
     for (int i = 0; i < ELCL_N_PROBES; i++)
         ok = ok && memchr(s->verdicts[i].reason, '\0', sizeof(s->verdicts[i].reason));
     return ok;
@@ -73,14 +77,15 @@ static bool is_usable(const struct elcl_device *device, const struct stored *s)
 
 static void unpack(const struct stored *s, struct elcl_features *features)
 {
-    *features =
-        (struct elcl_features){.mac = (enum elcl_mac)s->mac,
-                               .mma = (enum elcl_mma)s->mma,
-                               .int8_dot = {(enum elcl_dot)s->int8_dot.kind, s->int8_dot.pays != 0},
-                               .bf16_dot = {(enum elcl_dot)s->bf16_dot.kind, s->bf16_dot.pays != 0},
-                               .int4_dot = {(enum elcl_dot)s->int4_dot.kind, s->int4_dot.pays != 0},
-                               .int8_mma = s->int8_mma != 0 && elcl_mma_kinds[s->mma].int8,
-                               .short_loops = s->short_loops != 0};
+    *features = (struct elcl_features){
+        .mac = (enum elcl_mac)s->mac,
+        .mma = (enum elcl_mma)s->mma,
+        .int8_dot = {(enum elcl_dot)s->int8_dot.kind, s->int8_dot.pays != 0},
+        .bf16_dot = {(enum elcl_dot)s->bf16_dot.kind, s->bf16_dot.pays != 0},
+        .int4_dot = {(enum elcl_dot)s->int4_dot.kind, s->int4_dot.pays != 0},
+        .state_dot = {(enum elcl_dot)s->state_dot.kind, s->state_dot.pays != 0},
+        .int8_mma = s->int8_mma != 0 && elcl_mma_kinds[s->mma].int8,
+        .short_loops = s->short_loops != 0};
     for (int i = 0; i < ELCL_N_PROBES; i++) {
         features->verdicts[i].on = s->verdicts[i].on != 0;
         memcpy(features->verdicts[i].reason, s->verdicts[i].reason, sizeof(s->verdicts[i].reason));
@@ -110,7 +115,8 @@ void elcl_verdicts_store(const struct elcl_device *device, uint64_t key,
                        .short_loops = features->short_loops,
                        .int8_dot = {(uint8_t)features->int8_dot.kind, features->int8_dot.pays},
                        .bf16_dot = {(uint8_t)features->bf16_dot.kind, features->bf16_dot.pays},
-                       .int4_dot = {(uint8_t)features->int4_dot.kind, features->int4_dot.pays}};
+                       .int4_dot = {(uint8_t)features->int4_dot.kind, features->int4_dot.pays},
+                       .state_dot = {(uint8_t)features->state_dot.kind, features->state_dot.pays}};
     for (int i = 0; i < ELCL_N_PROBES; i++) {
         s.verdicts[i].on = features->verdicts[i].on;
         memcpy(s.verdicts[i].reason, features->verdicts[i].reason, sizeof(s.verdicts[i].reason));

@@ -14,6 +14,13 @@
  *
  * CPU kernels multiply narrow keys s k + z as s (q . k) + z sum(q), and values alike: their |y_j|
  * is |s k| + |z|, up to |y_j| + 2 |z|.
+ *
+ * Integer products of narrow state see e rounded to multiples of 1 / MOST of the largest one of a
+ * part of D, and y as z + s q: a score errs by sum_d err_d (y_d - z), and the roundings go up or
+ * down at random, so that SIGMAS standard deviations bound it (for up to 12 elements that is more
+ * than all roundings together). p_j s_j is rounded in the same way for a block of keys, by p_j at
+ * most where that is less: nothing random is left of it where most p_j become zero. In int4 y
+ * itself is rounded once more, to 1 / 255 of the range of a part.
  */
 #include "selftest/attention.h"
 
@@ -25,6 +32,11 @@
 #define U ELCL_FIXTURE_U
 #define SPLIT 0x1p-15
 #define WIDE 0x1p-17
+#define MOST 32639 /* of attn_el_int_cpu.cl, as the next two */
+#define PART ELCL_STATE_GROUP_INT8
+#define BLOCK 128
+#define SIGMAS 6
+#define UNSURE 300 /* a score that errs by more may change which key dominates */
 
 static const char *const input_names[ELCL_N_INPUTS] = {
     "normal",     "huge scores",   "equal keys",     "zero query",
@@ -216,6 +228,7 @@ static void run_el(struct elcl_fixture *fx, const struct elcl_attn_case *a,
                                            .probabilities =
                                                elcl_fixture_output(fx, NULL, n * sizeof(float)),
                                            .max_keys = k->max_keys,
+                                           .rows = k->n_rows,
                                            .h = a->h,
                                            .d = a->dh,
                                            .scale = a->scale,
@@ -342,10 +355,11 @@ struct head {
     const struct elcl_attn_case *a;
     struct elcl_ref_keys keys; /* with the bias of the head */
     const float *q, *k, *v;
-    double sums, split;        /* see find_bounds() */
-    bool in_parts;             /* narrow keys and values are multiplied as integers and offsets */
-    enum elcl_storage weights; /* of p on the device */
-    double *p;                 /* scratch for the weights of all keys */
+    double sums, split;         /* see find_bounds() */
+    bool in_parts;              /* narrow keys and values are multiplied as integers and offsets */
+    enum elcl_storage weights;  /* of p on the device */
+    enum elcl_storage products; /* narrow state that is multiplied as integers; otherwise F32 */
+    double *p;                  /* scratch for the weights of all keys */
 };
 
 static size_t key_at(const struct head *head, int j)
@@ -382,14 +396,82 @@ static double largest_score(const struct head *head, int n)
     return largest + largest_bias;
 }
 
+/* A part of a key of narrow state: the least element and their range, with what rounding to f16
+ * adds to it. */
+struct part {
+    double low, range;
+};
+
+static struct part part_of(const float *y, int n)
+{
+    double low = (double)y[0], high = low;
+    for (int i = 1; i < n; i++) {
+        low = fmin(low, (double)y[i]);
+        high = fmax(high, (double)y[i]);
+    }
+    return (struct part){low - fabs(low) * 0x1p-10, (high - low) * 1.01 + fabs(low) * 0x1p-9};
+}
+
+/* What integer products add to the error of a score, at most: the largest of n keys. */
+static double product_scores(const struct head *head, int n)
+{
+    const int dh = head->a->dh;
+    double largest = 0;
+    for (int j = 0; j < n; j++) {
+        double error = 0;
+        for (int at = 0; at < dh; at += PART) {
+            const float *y = head->k + key_at(head, j) + at, *e = head->q + at;
+            const int size = elcl_min_int(PART, dh - at);
+            const struct part part = part_of(y, size);
+            double most = 0, keys = 0, queries = 0;
+            for (int i = 0; i < size; i++) {
+                const double v = (double)y[i] - part.low, x = (double)e[i];
+                most = fmax(most, fabs(x));
+                keys += v * v;
+                queries += x * x;
+            }
+            error += most / MOST * sqrt(keys);
+            if (head->products == ELCL_INT4)
+                error += part.range / 255 * sqrt(queries);
+        }
+        largest = fmax(largest, error);
+    }
+    return (double)head->a->scale * SIGMAS / sqrt(12) * largest;
+}
+
+/* And to that of element i of the context. */
+static double product_context(const struct head *head, int i, int n)
+{
+    const int at = i / PART * PART, size = elcl_min_int(PART, head->a->dh - at);
+    double error = 0;
+    for (int first = 0; first < n; first += BLOCK) {
+        const int end = elcl_min_int(first + BLOCK, n);
+        double most = 0;
+        for (int j = first; j < end; j++)
+            most = fmax(most, head->p[j] * part_of(head->v + key_at(head, j) + at, size).range);
+        for (int j = first; j < end; j++) {
+            const float *y = head->v + key_at(head, j);
+            const struct part part = part_of(y + at, size);
+            const double unit = part.range > 0 ? most / part.range / MOST : 0;
+            error += fmin(head->p[j], 0.5 * unit) * ((double)y[i] - part.low) + 1e-24 * part.range;
+            if (head->products == ELCL_INT4)
+                error += head->p[j] * part.range / 255 / 2;
+        }
+    }
+    return error;
+}
+
 /* bound [dh]: what scores and sums may err, see the top of the file. */
 static void find_bounds(const struct head *head, const double *want, double *bound)
 {
     const int n = head->keys.n_shared + head->keys.n_private, dh = head->a->dh;
     elcl_ref_attn_weights(head->p, head->q, head->k, (size_t)head->a->kv_ld, &head->keys, dh,
                           (double)head->a->scale);
-    const double delta = ((6 + 2 * sqrt(dh)) * U + head->split) * largest_score(head, n);
-    const double moved = expm1(2 * delta), sums = (16 + 2 * sqrt(n) + head->sums * n) * U;
+    const bool products = head->products != ELCL_F32;
+    const double delta = ((6 + 2 * sqrt(dh)) * U + head->split) * largest_score(head, n) +
+                         (products ? product_scores(head, n) : 0);
+    const double moved = delta < UNSURE ? expm1(2 * delta) : 0;
+    const double sums = (16 + 2 * sqrt(n) + head->sums * n) * U;
     const double unit = head->weights == ELCL_F32 ? 0 : 1.01 * elcl_storage_unit(head->weights);
     const double tiny = head->weights == ELCL_F16 ? 0x1p-25 : 0;
     double more = 0;
@@ -403,7 +485,8 @@ static void find_bounds(const struct head *head, const double *want, double *bou
             size += head->p[j] * fabs(y);
             all += fabs(y - want[i]);
         }
-        bound[i] = (moved + unit) * spread + tiny * all + (sums + head->split) * size + 1e-37;
+        bound[i] = (delta < UNSURE ? 0 : all) + (products ? product_context(head, i, n) : 0) +
+                   (moved + unit) * spread + tiny * all + (sums + head->split) * size + 1e-37;
     }
 }
 
@@ -475,19 +558,6 @@ static bool packed_is_wide(const struct elcl_ops *ops, const struct elcl_attn_ca
     return elcl_packed_is_wide(ops, &args);
 }
 
-/* Wide tiles round narrow state to the type of the planes. */
-static void round_operands(struct elcl_fixture *fx, const struct elcl_attn_keys *k,
-                           struct elcl_attn_case *a)
-{
-    const size_t n = (size_t)k->cache_rows * a->kv_ld;
-    float *kv = elcl_fixture_memory(fx, n, sizeof(*kv));
-    if (!elcl_fixture_ok(fx))
-        return;
-    memcpy(kv, a->kv, n * sizeof(*kv));
-    elcl_ref_round(elcl_ops_planes(fx->ops), kv, n);
-    a->kv = kv;
-}
-
 void elcl_check_attention(struct elcl_fixture *fx, enum elcl_attn_op op,
                           const struct elcl_attn_layout *l, int h, int dh,
                           enum elcl_attn_inputs inputs, bool kv_act, bool bias)
@@ -495,7 +565,7 @@ void elcl_check_attention(struct elcl_fixture *fx, enum elcl_attn_op op,
     struct elcl_attn_keys k = elcl_attn_keys(fx, op, l);
     if (bias)
         elcl_attn_give_bias(fx, &k, h);
-    struct elcl_attn_case a = elcl_attn_case(fx, op, &k, h, dh, inputs, kv_act);
+    const struct elcl_attn_case a = elcl_attn_case(fx, op, &k, h, dh, inputs, kv_act);
     const enum elcl_mma mma = op == ELCL_ATTN_OP_EL       ? fx->ops->attn_mma
                               : op == ELCL_ATTN_OP_PACKED ? fx->ops->gemm_mma
                                                           : ELCL_MMA_NONE;
@@ -515,8 +585,7 @@ void elcl_check_attention(struct elcl_fixture *fx, enum elcl_attn_op op,
                         .weights = wide_el       ? elcl_ops_planes(fx->ops)
                                    : wide_packed ? fx->ops->activations
                                                  : ELCL_F32};
-    if (wide_el && elcl_state_is_narrow(fx->ops->state))
-        round_operands(fx, &k, &a);
+    head.products = op == ELCL_ATTN_OP_EL && fx->ops->state_dot ? fx->ops->state : ELCL_F32;
     head.p = elcl_fixture_doubles(fx, (size_t)k.cache_rows); /* keys are different rows of it */
     const float *got = elcl_attn_run(fx, &k, &a);
     for (int g = 0; got && g < k.n_groups; g++)

@@ -268,6 +268,12 @@ static void test_planted(struct elcl_device *device)
             (enum elcl_dot)dot;
         elcl_verdicts_store(device, key, &features);
         CHECK(dot == ELCL_DOT_NONE || !elcl_verdicts_load(device, key, &read), "dot %d", dot);
+        features = honest;
+        features.state_dot.kind = (enum elcl_dot)dot;
+        elcl_verdicts_store(device, key, &features);
+        CHECK(dot == ELCL_DOT_NONE || dot == ELCL_DOT_PLAIN_INT8 ||
+                  !elcl_verdicts_load(device, key, &read),
+              "dot %d of state", dot);
     }
     act.no_instructions = false;
     for (int mma = ELCL_MMA_NONE + 1; mma <= ELCL_N_MMA; mma++) {

@@ -45,6 +45,7 @@ void test_rates(struct elcl_device *device, const struct elcl_features *features
         CHECK(c.f32_gflops > 0.1 && c.f32_gflops < 1e6, "%g GFLOP/s", c.f32_gflops);
         check_dot("int8", c.int8_gops, features->int8_dot.kind);
         check_dot("bf16", c.bf16_gflops, features->bf16_dot.kind);
+        check_dot("state", c.state_gops, features->state_dot.kind);
         CHECK((c.matrix_gflops > 0) == (features->mma != ELCL_MMA_NONE), "matrix %g GFLOP/s",
               c.matrix_gflops);
         CHECK(c.launch_us > 0 && c.launch_us < 1e6, "launch %g us", c.launch_us);

@@ -144,6 +144,8 @@ static void read_verdicts(const uint8_t *data, size_t n)
     FUZZ_REQUIRE(!elcl_dot_is_instruction(features.bf16_dot.kind));
     FUZZ_REQUIRE(features.int4_dot.kind <= ELCL_DOT_LAST);
     FUZZ_REQUIRE(!elcl_dot_is_instruction(features.int4_dot.kind));
+    FUZZ_REQUIRE(features.state_dot.kind == ELCL_DOT_NONE ||
+                 features.state_dot.kind == ELCL_DOT_PLAIN_INT8);
     for (int i = 0; i < ELCL_N_PROBES; i++)
         FUZZ_REQUIRE(
             memchr(features.verdicts[i].reason, '\0', sizeof(features.verdicts[i].reason)) != NULL);

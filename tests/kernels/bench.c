@@ -116,6 +116,8 @@ static double mac_rate(const struct suite *s, const elcl_device_rates *rates, ca
         return rates->matrix_gflops / n_parts(ops, ops->weights);
     if (rates->matrix_gflops > 0 && ops->attn_mma && fn == call_attn_el)
         return rates->matrix_gflops / n_parts(ops, ops->state);
+    if (rates->state_gops > 0 && ops->state_dot && fn == call_attn_el)
+        return rates->state_gops;
     if (fn != call_gemm)
         return rates->f32_gflops;
     const double rounded = compute == ELCL_COMPUTE_INT8   ? rates->int8_gops
@@ -148,13 +150,15 @@ static void measure_rates(struct suite *s)
     const elcl_device_rates *c = &s->rates;
     suite_must(elcl_rates_measure(s->fx.device, &s->fx.features, &s->rates, &s->core, &err), &err);
     printf("  copy %.1f GB/s, read %.1f GB/s, 1 MiB copy %.1f GB/s, multiply-add %.1f GFLOP/s, "
-           "of int8 %.1f GOP/s, of bf16 %.1f GFLOP/s, of matrices %.1f GFLOP/s, launch %.1f us, "
+           "of int8 %.1f GOP/s, of bf16 %.1f GFLOP/s, of matrices %.1f GFLOP/s, of int8 state %.1f "
+           "GOP/s, launch %.1f us, "
            "launch and wait %.1f us; per "
            "second of one core: "
-           "read %.1f GB, multiply-add %.1f GFLOP, of int8 %.1f GOP, of bf16 %.1f GFLOP\n",
+           "read %.1f GB, multiply-add %.1f GFLOP, of int8 %.1f GOP, of bf16 %.1f GFLOP, of int8 "
+           "state %.1f GOP\n",
            c->copy_gbs, c->memory_gbs, c->cache_gbs, c->f32_gflops, c->int8_gops, c->bf16_gflops,
-           c->matrix_gflops, c->launch_us, c->wait_us, s->core.memory_gbs, s->core.f32_gflops,
-           s->core.int8_gops, s->core.bf16_gflops);
+           c->matrix_gflops, c->state_gops, c->launch_us, c->wait_us, s->core.memory_gbs,
+           s->core.f32_gflops, s->core.int8_gops, s->core.bf16_gflops, s->core.state_gops);
 }
 
 /* Starts a bench case, after the rates are known. */
@@ -336,6 +340,7 @@ static void bench_el(struct suite *s, const struct attention *a)
                                           .max_rows = rows,
                                           .probabilities = unfilled(s, r * a->h * ld),
                                           .max_keys = a->s,
+                                          .rows = r,
                                           .h = a->h,
                                           .d = a->d,
                                           .scale = 0.125f,

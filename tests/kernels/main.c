@@ -80,6 +80,11 @@ static const struct subject {
         .gemm = ELCL_GEMM_NATIVE, .weights = ELCL_INT4, .compute = ELCL_COMPUTE_INT8,              \
         .plain_dot = plain                                                                         \
     }
+#define PRODUCTS(s, plain)                                                                         \
+    {                                                                                              \
+        .gemm = ELCL_GEMM_NATIVE, .state = ELCL_##s, .compute = ELCL_COMPUTE_INT8,                 \
+        .plain_dot = plain                                                                         \
+    }
 #define BLAS(w)                                                                                    \
     {                                                                                              \
         .gemm = ELCL_GEMM_CLBLAST, .weights = ELCL_##w, .compute = ELCL_COMPUTE_F32                \
@@ -100,6 +105,10 @@ static const struct description {
     {"cpu int8/f32", ELCL_KERNELS_CPU, F32(INT8, F32), false, GEMM | POINTWISE | BENCH},
     {"cpu f32/int8", ELCL_KERNELS_CPU, F32(F32, INT8), true, POINTWISE | ATTENTION | BENCH},
     {"cpu f32/int4", ELCL_KERNELS_CPU, F32(F32, INT4), false, POINTWISE | ATTENTION | BENCH},
+    {"cpu f32/int8 products plain", ELCL_KERNELS_CPU, PRODUCTS(INT8, true), true, TILES},
+    {"cpu f32/int4 products plain", ELCL_KERNELS_CPU, PRODUCTS(INT4, true), false, TILES},
+    {"cpu f32/int8 products device", ELCL_KERNELS_CPU, PRODUCTS(INT8, false), true, TILES | BENCH},
+    {"cpu f32/int4 products device", ELCL_KERNELS_CPU, PRODUCTS(INT4, false), false, TILES | BENCH},
     {"int8 dot plain", ELCL_KERNELS_CPU, DOT(INT8, true), true, GEMM | ROUNDED | POINTWISE},
     {"int8 dot device", ELCL_KERNELS_CPU, DOT(INT8, false), true,
      GEMM | ROUNDED | POINTWISE | BENCH_GEMMS},
@@ -129,9 +138,6 @@ static const struct description {
     {"gpu f32/int8", ELCL_KERNELS_GPU, F32(F32, INT8), true, POINTWISE | ATTENTION | BENCH},
     {"gpu f16/int4 f16 compute", ELCL_KERNELS_GPU, ACT(F16, INT4), false, POINTWISE | ATTENTION},
     {"gpu f16/bf16 f16 compute", ELCL_KERNELS_GPU, ACT(F16, BF16), false, ATTENTION | REPEATS},
-    {"gpu bf16/int8", ELCL_KERNELS_GPU, F32(BF16, INT8), false, ATTENTION | BENCH | REPEATS},
-    {"gpu bf16/int8 bf16 compute", ELCL_KERNELS_GPU, ACT(BF16, INT8), false,
-     ATTENTION | BENCH | REPEATS},
     /* Matrix instructions can be emulated on any device. With --small one kind of tiles is enough:
      * the kinds differ only in mma_emulated.cl. */
     {"mma 32 f16/bf16", ELCL_KERNELS_GPU, MMA(32, F16, BF16), true, GEMM | TILES},
@@ -147,9 +153,6 @@ static const struct description {
      GEMM | TILES_LARGE | REPEATS},
     {"mma 8 f16/bf16 f16 compute", ELCL_KERNELS_GPU, MMA_ACT(8, F16, BF16), false,
      GEMM | TILES_LARGE | REPEATS},
-    {"mma 32 f32/int4", ELCL_KERNELS_GPU, MMA(32, F32, INT4), false, TILES | REPEATS},
-    {"mma 32 bf16/int8 bf16 compute", ELCL_KERNELS_GPU, MMA_ACT(32, BF16, INT8), true, TILES},
-    {"mma 8 f16/int4 f16 compute", ELCL_KERNELS_GPU, MMA_ACT(8, F16, INT4), true, TILES},
     {"mma 32 int8 compute", ELCL_KERNELS_GPU, MMA_ACT(32, INT8, F32), true, GEMM | ROUNDED},
     {"mma 8 int8/f16 int8 compute", ELCL_KERNELS_GPU, MMA_ACT(8, INT8, F16), false,
      GEMM | TILES_LARGE | REPEATS},

@@ -45,7 +45,8 @@ bool print_program(enum elcl_kernels kernels, struct elcl_ops_params params,
     const struct elcl_features features = {.mac = ELCL_MAC_FMA,
                                            .int8_dot = {.kind = int8_dot},
                                            .bf16_dot = {.kind = ELCL_DOT_PLAIN_BF16},
-                                           .int4_dot = {.kind = ELCL_DOT_PLAIN_INT4}};
+                                           .int4_dot = {.kind = ELCL_DOT_PLAIN_INT4},
+                                           .state_dot = {.kind = ELCL_DOT_PLAIN_INT8}};
     struct elcl_str source = {0}, options = {0};
     elcl_error err = {0};
     for (size_t i = 0; i < ELCL_COUNT(instructions); i++)

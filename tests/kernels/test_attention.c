@@ -204,18 +204,6 @@ static void test_el_wide_invariance(struct suite *s)
         check_invariance(s, ELCL_ATTN_OP_EL, &l, 3, 72, 5);
 }
 
-/* Keys of several groups of narrow state, the last one short; tails of every kind. */
-static void test_el_groups(struct suite *s)
-{
-    static const int widths[] = {584, 301, 1048};
-    const struct elcl_attn_layout l = {"", 2, {G(4, 70, 0), G(1, 3, 20)}};
-    const size_t n = s->options->small ? 2 : ELCL_COUNT(widths);
-    for (size_t i = 0; elcl_state_is_narrow(s->params.state) && i < n; i++)
-        if (suite_case(s, "attn_el", "several groups of elements, D=%d", widths[i]))
-            elcl_check_attention(&s->fx, ELCL_ATTN_OP_EL, &l, 3, widths[i], ELCL_INPUTS_NORMAL,
-                                 false, false);
-}
-
 /* Both kinds of keys that attn_packed has, unless they are int4. */
 static void test_packed_tiles(struct suite *s)
 {
@@ -240,7 +228,6 @@ void test_attention_tiles(struct suite *s)
     test_packed_tiles(s);
     test_el(s);
     test_el_wide(s);
-    test_el_groups(s);
     test_el_wide_invariance(s);
     test_el_invariance(s, 37, 9);
     test_el_invariance(s, 37, 0);

@@ -6,8 +6,7 @@ PROGRAM.cl is what `tests/kernels --print-program` prints. clang makes PTX of it
 each architecture, nvdisasm its text. Prints breaches: kernels that spill registers, and kernels
 named *_wide* whose loops with matrix instructions load 2 bytes at a time, have more than 4
 instructions per matrix instruction, or lack LDSM (ldmatrix) or LDGSTS (cp.async). Kernels for few
-rows wait for memory, and may have more instructions, and so may a softmax and those that widen
-narrow state. With --table prints a
+rows wait for memory, and may have more instructions, and so may a softmax. With --table prints a
 table instead. Exits with 77 if a tool is missing, and names it.
 
 A loop is the code from a label to the last jump back to it, so code that the loop jumps over
@@ -24,8 +23,8 @@ import tempfile
 
 ARCHITECTURES = ("sm_80", "sm_90")
 CLC = "/usr/lib/clc/nvptx64--nvidiacl.bc"
-# The assembler for sm_80 needs a little more, and so do integers, of which one takes 32 terms.
-MOST_PER_MATRIX = {"sm_80": 4.25, "sm_90": 4.1}
+# The assembler for sm_80 needs a little more.
+MOST_PER_MATRIX = {"sm_80": 4.25, "sm_90": 4}
 FEW_ROWS = re.compile(r"_rows_|_32$")
 # Each item widens 16 numbers of narrow state in a step: two or four instructions for each.
 MOST_WITH_WIDENING = {"attn_el_wide_scores": 5.1, "attn_el_wide_context": 8.5}
@@ -192,13 +191,7 @@ def warps(kernel):
     return groups * group
 
 
-def most_per_matrix(kernel, narrow):
-    if narrow and kernel.name in MOST_WITH_WIDENING:
-        return MOST_WITH_WIDENING[kernel.name]
-    return MOST_WITH_SOFTMAX.get(kernel.name, MOST_PER_MATRIX[kernel.arch])
-
-
-def breaches(kernel, narrow):
+def breaches(kernel):
     if kernel.spilled:
         yield f"spills {kernel.spilled} bytes"
     if "_wide" not in kernel.name:
@@ -208,12 +201,13 @@ def breaches(kernel, narrow):
     if not matrix:
         yield "has no loop with matrix instructions"
         return
-    many = instructions > most_per_matrix(kernel, narrow) * matrix
+    most = MOST_WITH_SOFTMAX.get(kernel.name, MOST_PER_MATRIX[kernel.arch])
+    many = instructions > most * matrix
     if many and not FEW_ROWS.search(kernel.name):
         yield f"has {instructions} instructions for {matrix} matrix instructions"
-    short = widths(codes, "LDG", "LD")[2]
-    if short:
-        yield f"has {short} global loads of 2 bytes in a loop with matrix instructions"
+    narrow = widths(codes, "LDG", "LD")[2]
+    if narrow:
+        yield f"has {narrow} global loads of 2 bytes in a loop with matrix instructions"
     for name in ("LDSM", "LDGSTS"):
         if not any(opcode.startswith(name) for opcode in codes):
             yield f"has no {name} in a loop with matrix instructions"
@@ -246,9 +240,8 @@ def main():
         return
     if not kernels:
         print("no kernels")
-    narrow = "-DELCL_STATE_INT" in open(sys.argv[1]).readline()
     for kernel in kernels:
-        for breach in breaches(kernel, narrow):
+        for breach in breaches(kernel):
             print(f"{kernel.name}, {kernel.arch}: {breach}")
 
 

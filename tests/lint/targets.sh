@@ -166,9 +166,6 @@ if ! [ -x "$kernels" ]; then
     finish
 fi
 
-nvidia 'gpu int8/f32 int8 compute nvidia'
-something 'targets: int8 compute: PTX has no mma.sync' \
-    "$(grep 'mma.sync.aligned.m16n8k32.row.col.s32.s8.s8.s32' "$work/k.ptx")"
 for storage in f32/f32 ${all:+f16/f16 bf16/bf16} int8/f32; do
     nvidia "gpu $storage"
     for gpu in gfx90a gfx1100; do
@@ -178,17 +175,12 @@ done
 
 # With matrix instructions, which are to be there. Exact products are of bf16 in any case.
 for type in f16 bf16; do
-    for suite in "gpu $type/$type" "gpu $type/$type $type compute" 'gpu bf16/int8' \
-        'gpu bf16/int8 bf16 compute' 'gpu f16/int4 f16 compute'; do
+    for suite in "gpu $type/$type" "gpu $type/$type $type compute"; do
         operands=bf16 cdna2=bf16_1k
+        [ "$suite" = "gpu f16/f16 f16 compute" ] && operands=f16 cdna2=f16
+        # One type for exact products, and one for products of 16 bits.
         case $suite in
-        'gpu f16/'*' f16 compute') operands=f16 cdna2=f16 ;;
-        esac
-        # One type for exact products, and one for products of 16 bits: both with narrow state.
-        case $type$suite in
-        f16'gpu f16/int4 f16 compute' | bf16'gpu bf16/int8') ;;
-        f16'gpu bf16/int8'* | bf16'gpu f16/int4'*) continue ;;
-        *) [ "$all" ] || continue ;;
+        'gpu f16/f16' | 'gpu bf16/bf16 bf16 compute') [ "$all" ] || continue ;;
         esac
         nvidia "$suite nvidia"
         something "targets: $suite: PTX has no mma.sync" \

@@ -5,10 +5,8 @@
 
 #include <cJSON.h>
 
-#include "base/half.h"
 #include "base/os.h"
 #include "check.h"
-#include "format/tensors.h"
 
 void check_failure(const char *what, int rc, const elcl_error *err, int code, const char *part)
 {
@@ -69,16 +67,4 @@ void write_file(const char *name, const void *data, size_t n)
 void write_text(const char *name, const char *text)
 {
     write_file(name, text, strlen(text));
-}
-
-float tensor_element(const struct elcl_tensor *t, size_t i)
-{
-    float value;
-    uint16_t half;
-    if (t->dtype == ELCL_F32) {
-        memcpy(&value, (const char *)t->data + i * sizeof(value), sizeof(value));
-        return value;
-    }
-    memcpy(&half, (const char *)t->data + i * sizeof(half), sizeof(half));
-    return t->dtype == ELCL_F16 ? elcl_f16_to_f32(half) : elcl_bf16_to_f32(half);
 }

@@ -16,10 +16,6 @@ char *read_golden_file(const char *name, size_t *n);
 /* Returns the texts of golden/tokenizer/strings.jsonl as an array of strings. */
 struct cJSON *read_golden_texts(void);
 
-/* Returns an element of a loaded tensor. */
-struct elcl_tensor;
-float tensor_element(const struct elcl_tensor *t, size_t i);
-
 /* Returns the path of a name in the temporary directory, valid until the next call. */
 const char *temporary_path(const char *name);
 /* Creates a directory in the temporary directory; returns its path, valid until the next call. */

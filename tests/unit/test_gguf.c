@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/half.h"
 #include "files.h"
 #include "format/config.h"
 #include "format/ggml.h"
@@ -138,6 +139,18 @@ static void test_values(void)
 
 /* ---- tensors --------------------------------------------------------------------------------- */
 
+static float element(const struct elcl_tensor *t, size_t i)
+{
+    float value;
+    uint16_t half;
+    if (t->dtype == ELCL_F32) {
+        memcpy(&value, (const char *)t->data + i * sizeof(value), sizeof(value));
+        return value;
+    }
+    memcpy(&half, (const char *)t->data + i * sizeof(half), sizeof(half));
+    return t->dtype == ELCL_F16 ? elcl_f16_to_f32(half) : elcl_bf16_to_f32(half);
+}
+
 /* make_gguf.py: element i is (i % 16 - 8) / 2, or with 32 levels (i - 16) / 2. Each type but q8_0
  * holds that exactly. */
 static void test_types(void)
@@ -162,17 +175,16 @@ static void test_types(void)
             const int levels = k == 3 ? 32 : 16;
             const float tolerance = k == 4 ? 0.02f : 0;
             for (int i = 0; i < 32; i++)
-                CHECK(fabsf(tensor_element(t, (size_t)i) - (float)(i % levels - levels / 2) / 2) <=
+                CHECK(fabsf(element(t, (size_t)i) - (float)(i % levels - levels / 2) / 2) <=
                           tolerance,
-                      "%s[%d]: %g", name, i, (double)tensor_element(t, (size_t)i));
+                      "%s[%d]: %g", name, i, (double)element(t, (size_t)i));
         }
     const struct elcl_tensor *t =
         elcl_tensors_find(tensors, "decoder.block.0.layer.0.SelfAttention.q.weight");
     if (CHECK(t && t->n == 256 && !elcl_tensors_load(tensors, t, &err), "%s", err.msg))
         for (int i = 0; i < 256; i++)
-            CHECK(tensor_element(t, (size_t)i) ==
-                      0.5f * (float)((i / 16 % 5 - 2) * (7 * i % 64 - 32)),
-                  "q6_K[%d]: %g", i, (double)tensor_element(t, (size_t)i));
+            CHECK(element(t, (size_t)i) == 0.5f * (float)((i / 16 % 5 - 2) * (7 * i % 64 - 32)),
+                  "q6_K[%d]: %g", i, (double)element(t, (size_t)i));
     const char *refused =
         elcl_tensors_refusal(tensors, "encoder.block.0.layer.1.layer_norm.weight");
     CHECK(refused && strstr(refused, "has elements of type q4_K; elcl reads f32, f16, bf16"), "%s",

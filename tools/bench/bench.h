@@ -69,7 +69,8 @@ enum cli_bench_status { CLI_BENCH_OK, CLI_BENCH_NO_MEMORY, CLI_BENCH_FAILED };
 /*
  * A call's limit is the larger of bytes / read bandwidth and FLOP / rate of multiply-adds, both
  * measured in this bench; the rate is that of int8 for ELCL_OP_GEMM_INT8, of bf16 for
- * ELCL_OP_GEMM_BF16, and that of the matrix instruction for classes that use it. A fraction is the
+ * ELCL_OP_GEMM_BF16, of narrow state for ELCL_OP_ATTENTION_INT8, and that of the matrix instruction
+ * for classes that use it. A fraction is the
  * sum of limits over the time. The time of a kernel is that of its calls. The time of a phase runs
  * from the end of each call to the end of the next, so launches and the host count.
  */

@@ -130,10 +130,10 @@ void cli_bench_format_md(const struct cli_bench *bench, struct elcl_str *out)
     elcl_str_printf(
         out,
         "peak rates: copy %.1f GB/s, read %.1f GB/s, f32 multiply-add %.1f GFLOP/s, int8 "
-        "%.1f GOP/s, bf16 %.1f GFLOP/s, matrix instruction %.1f GFLOP/s, launch %.1f us, launch "
-        "and wait %.1f us\n\n",
+        "%.1f GOP/s, bf16 %.1f GFLOP/s, matrix instruction %.1f GFLOP/s, int8 state %.1f GOP/s, "
+        "launch %.1f us, launch and wait %.1f us\n\n",
         c->copy_gbs, c->memory_gbs, c->f32_gflops, c->int8_gops, c->bf16_gflops, c->matrix_gflops,
-        c->launch_us, c->wait_us);
+        c->state_gops, c->launch_us, c->wait_us);
     elcl_str_text(
         out,
         "| # | model | attention | weights | state | batch | beams | source | new | samples/s "

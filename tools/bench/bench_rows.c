@@ -131,6 +131,7 @@ static bool add_rates(cJSON *o, const elcl_device_rates *c)
     cli_add_real(&cells, "int8_gops", c->int8_gops);
     cli_add_real(&cells, "bf16_gflops", c->bf16_gflops);
     cli_add_real(&cells, "matrix_gflops", c->matrix_gflops);
+    cli_add_real(&cells, "state_gops", c->state_gops);
     cli_add_real(&cells, "launch_us", c->launch_us);
     cli_add_real(&cells, "wait_us", c->wait_us);
     return cli_cells_object(o, "rates", &cells) != NULL;
@@ -172,7 +173,8 @@ static const char *const class_words[] = {[ELCL_OP_OTHER] = "other",
                                           [ELCL_OP_GEMM_BF16] = "gemm_bf16",
                                           [ELCL_OP_ATTENTION] = "attention",
                                           [ELCL_OP_GEMM_MATRIX] = "gemm_matrix",
-                                          [ELCL_OP_ATTENTION_MATRIX] = "attention_matrix"};
+                                          [ELCL_OP_ATTENTION_MATRIX] = "attention_matrix",
+                                          [ELCL_OP_ATTENTION_INT8] = "attention_int8"};
 
 static bool add_kernels(cJSON *o, const struct cli_bench *bench, const struct cli_bench_result *r)
 {

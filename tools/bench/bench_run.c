@@ -371,8 +371,9 @@ static void write_title(const struct cli_bench_config *c, char *title, size_t n)
 
 double cli_bench_mac_rate(const elcl_device_rates *rates, enum elcl_op_class op_class)
 {
-    const double rate = op_class == ELCL_OP_GEMM_INT8   ? rates->int8_gops
-                        : op_class == ELCL_OP_GEMM_BF16 ? rates->bf16_gflops
+    const double rate = op_class == ELCL_OP_GEMM_INT8        ? rates->int8_gops
+                        : op_class == ELCL_OP_GEMM_BF16      ? rates->bf16_gflops
+                        : op_class == ELCL_OP_ATTENTION_INT8 ? rates->state_gops
                         : op_class == ELCL_OP_GEMM_MATRIX || op_class == ELCL_OP_ATTENTION_MATRIX
                             ? rates->matrix_gflops
                             : 0;

@@ -97,6 +97,7 @@ static void take_rates(const cJSON *from, elcl_device_rates *rates)
     rates->int8_gops = get_rate(from, "int8_gops", "mac_int8_gops");
     rates->bf16_gflops = get_rate(from, "bf16_gflops", "mac_bf16_gflops");
     rates->matrix_gflops = get_number(from, "matrix_gflops");
+    rates->state_gops = get_number(from, "state_gops");
 }
 
 static int fill_file(struct cli_result_file *file, elcl_error *err)

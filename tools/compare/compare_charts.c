@@ -275,6 +275,7 @@ static void add_roofs(struct panel *p, int file, const struct cli_series *s)
         int color;
     } roofs[] = {{"gemm_int8", "peak of int8 multiply-adds", r->int8_gops, 5},
                  {"gemm_bf16", "peak of bf16 multiply-adds", r->bf16_gflops, 6},
+                 {"attention_int8", "peak of products of int8 state", r->state_gops, 3},
                  {"gemm_matrix", "peak of the matrix instruction", r->matrix_gflops, 4},
                  {NULL, "peak of f32 multiply-adds", r->f32_gflops, 7}};
     const double gbs = fmax(r->copy_gbs, r->memory_gbs);

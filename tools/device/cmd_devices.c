@@ -200,6 +200,7 @@ static bool add_rates(cJSON *o, const elcl_device_desc *d)
     cli_add_real(&cells, "int8_gops", m.int8_gops);
     cli_add_real(&cells, "bf16_gflops", m.bf16_gflops);
     cli_add_real(&cells, "matrix_gflops", m.matrix_gflops);
+    cli_add_real(&cells, "state_gops", m.state_gops);
     cli_add_real(&cells, "launch_us", m.launch_us);
     cli_add_real(&cells, "wait_us", m.wait_us);
     return cli_cells_object(o, "rates", &cells);

@@ -73,6 +73,7 @@ static int put_json(struct elcl_str *out, const elcl_tuned *t, elcl_error *err)
     cli_add_real(&cells, "f32_gflops", m->f32_gflops);
     cli_add_real(&cells, "half_gflops", m->half_gflops);
     cli_add_real(&cells, "matrix_gflops", m->matrix_gflops);
+    cli_add_real(&cells, "state_gops", m->state_gops);
     cli_add_real(&cells, "launch_us", m->launch_us);
     cli_add_real(&cells, "wait_us", m->wait_us);
     cli_add_real(&cells, "spread", t->spread);

@@ -47,6 +47,7 @@ static int parse(const cJSON *root, const char *path, struct cli_device_model *m
                 {"half_gflops", 1e-3, &m.rates.half_gflops, false},
                 {"int8_gops", 0, &m.rates.int8_gops, true},
                 {"bf16_gflops", 0, &m.rates.bf16_gflops, true},
+                {"state_gops", 0, &m.rates.state_gops, true},
                 {"launch_us", 0, &m.rates.launch_us, false},
                 {"wait_us", 0, &m.rates.wait_us, false},
                 {"memory_bytes", 1, &bytes, false},
