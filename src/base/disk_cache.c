@@ -4,7 +4,6 @@
 #include <pthread.h>
 #include <stdarg.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "base/os.h"
@@ -179,13 +178,6 @@ static bool read_name(const struct elcl_disk_cache *cache, const char *name, str
     return true;
 }
 
-static int newest_first(const void *a, const void *b)
-{
-    const struct elcl_file_info *x = a;
-    const struct elcl_file_info *y = b;
-    return (x->modified_ns < y->modified_ns) - (x->modified_ns > y->modified_ns);
-}
-
 /* Forgets packs that others have removed. Otherwise what they have moved to another pack would seem
  * to be there twice. */
 static void forget_removed(struct elcl_disk_cache *cache, const struct elcl_file_info *files,
@@ -212,8 +204,7 @@ static void look_around(struct elcl_disk_cache *cache, uint64_t max_bytes)
     uint64_t sum = 0;
     if (!elcl_list_files(cache->directory, &files, &n))
         return;
-    if (n)
-        qsort(files, n, sizeof(*files), newest_first);
+    elcl_sort_files(files, n);
     forget_removed(cache, files, n);
     for (size_t i = 0; i < n; i++) {
         struct listed listed;

@@ -343,6 +343,19 @@ int elcl_list_names(const char *directory, struct elcl_file_info **files, size_t
                : ELCL_OK;
 }
 
+static int newest_first(const void *a, const void *b)
+{
+    const struct elcl_file_info *x = a;
+    const struct elcl_file_info *y = b;
+    return (x->modified_ns < y->modified_ns) - (x->modified_ns > y->modified_ns);
+}
+
+void elcl_sort_files(struct elcl_file_info *files, size_t n)
+{
+    if (n) /* else files may be NULL */
+        qsort(files, n, sizeof(*files), newest_first);
+}
+
 void elcl_remove_file(const char *path)
 {
     unlink(path);

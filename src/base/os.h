@@ -71,6 +71,8 @@ bool elcl_list_files(const char *directory, struct elcl_file_info **files, size_
 /* Lists all names but those of directories; fails if the directory cannot be read. */
 int elcl_list_names(const char *directory, struct elcl_file_info **files, size_t *n,
                     elcl_error *err);
+/* Sorts files by their last change, the newest first. */
+void elcl_sort_files(struct elcl_file_info *files, size_t n);
 void elcl_free_files(struct elcl_file_info *files, size_t n);
 
 /* Ignores failures. */

@@ -2,7 +2,6 @@
 
 #include <inttypes.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "base/os.h"
@@ -98,21 +97,13 @@ static bool is_cache_file(const char *name)
     return strspn(name, "0123456789abcdef") == 16 && !strncmp(name + 16, SUFFIX, strlen(SUFFIX));
 }
 
-static int newest_first(const void *a, const void *b)
-{
-    const struct elcl_file_info *x = a;
-    const struct elcl_file_info *y = b;
-    return (x->modified_ns < y->modified_ns) - (x->modified_ns > y->modified_ns);
-}
-
 void elcl_cache_trim(const char *directory, uint64_t max_bytes)
 {
     struct elcl_file_info *files;
     size_t n;
     if (!directory || !elcl_list_files(directory, &files, &n))
         return;
-    if (n)
-        qsort(files, n, sizeof(*files), newest_first);
+    elcl_sort_files(files, n);
     uint64_t sum = 0;
     for (size_t i = 0; i < n; i++) {
         if (!is_cache_file(files[i].name))
