@@ -105,19 +105,16 @@ static size_t add_pack(struct elcl_disk_cache *cache, uint64_t id, uint64_t byte
 {
     size_t pack;
     void *packs = cache->packs;
+    if (!elcl_grow(&packs, &cache->max_packs, cache->table.n_packs + 1, sizeof(*cache->packs)))
+        return 0;
+    cache->packs = packs;
     if (!elcl_pack_table_add(&cache->table, &pack))
         return 0;
-    if (!elcl_grow(&packs, &cache->max_packs, pack + 1, sizeof(*cache->packs))) {
-        cache->table.gone[pack] = true;
-        cache->table.n_packs = pack;
-        return 0;
-    }
-    cache->packs = packs;
     cache->packs[pack] = (struct pack){.id = id, .bytes = bytes};
     return pack;
 }
 
-/* Opens the file of a pack as cache->file. A file that is damaged is removed. */
+/* Opens the file of a pack as cache->file. Returns false if it cannot be opened. */
 static bool open_pack(struct elcl_disk_cache *cache, size_t pack)
 {
     const struct pack_name name = name_of(cache, cache->packs[pack].id);
