@@ -149,19 +149,6 @@ static int read_name(struct reader *r, int n, struct elcl_tensor *t)
     return t->name ? ELCL_OK : elcl_fail_nomem(r->err);
 }
 
-static int find_bytes(struct reader *r, const struct elcl_ggml_entry *e, size_t *bytes)
-{
-    const struct elcl_ggml_type *type = e->type;
-    const size_t row = (size_t)e->t.shape[e->t.n_dims - 1];
-    if (row % type->block)
-        return elcl_fail(r->err, ELCL_E_FORMAT,
-                         "%s: %s: rows of %zu elements are no whole blocks of type %s",
-                         r->ggml->path, e->t.name, row, type->name);
-    return elcl_mul_size(e->t.n / type->block, type->bytes, bytes)
-               ? ELCL_OK
-               : damaged(r, "a tensor is too large");
-}
-
 static int add_entry(struct reader *r, const struct elcl_ggml_entry *entry)
 {
     struct elcl_ggml *g = r->ggml;
@@ -192,14 +179,15 @@ static int read_tensor(struct reader *r)
     ELCL_TRY(read_number(r, "type of a tensor", INT_MAX, &type));
     ELCL_TRY(n_dims ? read_shape(r, n_dims, &e.t) : damaged(r, "a tensor has no dimensions"));
     ELCL_TRY(read_name(r, n_name, &e.t));
-    e.type = elcl_ggml_type_find(type);
+    e.type = elcl_ggml_type_find((uint32_t)type);
     if (!e.type) {
         rc =
             elcl_fail(r->err, ELCL_E_UNSUPPORTED, "%s: %s has type %d; elcl reads " ELCL_GGML_TYPES,
                       r->ggml->path, e.t.name, type);
         goto fail;
     }
-    ELCL_TRY(find_bytes(r, &e, &bytes));
+    ELCL_TRY(elcl_ggml_bytes(&r->ggml->file, e.t.name, e.type, (size_t)e.t.shape[e.t.n_dims - 1],
+                             e.t.n, &bytes, r->err));
     e.t.dtype = e.type->dtype;
     e.t.in_parts = !e.type->expand;
     e.at = r->in.at;

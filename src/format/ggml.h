@@ -89,7 +89,7 @@ bool elcl_ggml_name(const char *name, char *to, size_t size);
 /* A type of elements, here and in GGUF files: plain ones, or blocks of integers with a common
  * factor, which become f32. */
 struct elcl_ggml_type {
-    int number; /* in files */
+    uint32_t number; /* in files */
     const char *name;
     size_t block;                               /* elements; 1: plain ones */
     size_t bytes;                               /* of a block */
@@ -99,12 +99,18 @@ struct elcl_ggml_type {
 #define ELCL_GGML_TYPES "f32, f16, bf16, q4_0, q4_1, q5_0, q5_1, q6_K and q8_0"
 
 /* Returns NULL for a type that elcl does not read. */
-const struct elcl_ggml_type *elcl_ggml_type_find(int number);
+const struct elcl_ggml_type *elcl_ggml_type_find(uint32_t number);
 /* Returns the name of any type, for messages. */
 const char *elcl_ggml_type_name(uint32_t number);
-/* Reads a whole tensor of n elements in blocks from `at` on. */
-int elcl_ggml_expand(const struct elcl_file *file, size_t at, const struct elcl_ggml_type *type,
-                     size_t n, float *to, elcl_error *err);
+/* Computes the bytes in the file of a tensor of n elements, whose rows have `row` elements.
+ * ELCL_E_FORMAT: a row is not whole blocks, or they are too many; the message names the tensor. */
+int elcl_ggml_bytes(const struct elcl_file *file, const char *name,
+                    const struct elcl_ggml_type *type, size_t row, size_t n, size_t *bytes,
+                    elcl_error *err);
+/* Writes n elements from `first` on as type->dtype. The tensor begins at byte `at` of the file. Of
+ * a type with blocks the elements must be whole blocks. */
+int elcl_ggml_read(const struct elcl_file *file, size_t at, const struct elcl_ggml_type *type,
+                   size_t first, size_t n, void *to, elcl_error *err);
 
 /* ---- ggml_config.c --------------------------------------------------------------------------- */
 

@@ -1,8 +1,6 @@
 /* Types of elements in files of whisper.cpp and in GGUF files. Integers of a block share a factor,
  * and in the types _1 an offset, in half precision. Nibbles: the low ones are the first half of a
  * block. */
-#include <limits.h>
-
 #include "base/half.h"
 #include "base/util.h"
 #include "format/ggml.h"
@@ -87,7 +85,7 @@ static const struct elcl_ggml_type types[] = {
 };
 /* clang-format on */
 
-const struct elcl_ggml_type *elcl_ggml_type_find(int number)
+const struct elcl_ggml_type *elcl_ggml_type_find(uint32_t number)
 {
     for (size_t i = 0; i < ELCL_COUNT(types); i++)
         if (types[i].number == number)
@@ -103,16 +101,29 @@ const char *elcl_ggml_type_name(uint32_t number)
         [21] = "iq3_s",   [22] = "iq2_s",  [23] = "iq4_xs",  [24] = "i8",    [25] = "i16",
         [26] = "i32",     [27] = "i64",    [28] = "f64",     [29] = "iq1_m", [34] = "tq1_0",
         [35] = "tq2_0",   [39] = "mxfp4"};
-    const struct elcl_ggml_type *known =
-        number <= INT_MAX ? elcl_ggml_type_find((int)number) : NULL;
+    const struct elcl_ggml_type *known = elcl_ggml_type_find(number);
     const char *name = number < ELCL_COUNT(others) ? others[number] : NULL;
     return known ? known->name : name ? name : "unknown";
 }
 
+int elcl_ggml_bytes(const struct elcl_file *file, const char *name,
+                    const struct elcl_ggml_type *type, size_t row, size_t n, size_t *bytes,
+                    elcl_error *err)
+{
+    if (row % type->block)
+        return elcl_fail(err, ELCL_E_FORMAT,
+                         "%s: tensor %.200s: rows of %zu elements are no whole blocks of type %s",
+                         file->path, name, row, type->name);
+    return elcl_mul_size(n / type->block, type->bytes, bytes)
+               ? ELCL_OK
+               : elcl_fail(err, ELCL_E_FORMAT, "%s: tensor %.200s has too many elements",
+                           file->path, name);
+}
+
 #define AT_ONCE ((size_t)4096) /* blocks that are converted */
 
-int elcl_ggml_expand(const struct elcl_file *file, size_t at, const struct elcl_ggml_type *type,
-                     size_t n, float *to, elcl_error *err)
+static int expand(const struct elcl_file *file, size_t at, const struct elcl_ggml_type *type,
+                  size_t n, float *to, elcl_error *err)
 {
     const size_t n_blocks = n / type->block;
     for (size_t first = 0; first < n_blocks; first += AT_ONCE) {
@@ -127,4 +138,12 @@ int elcl_ggml_expand(const struct elcl_file *file, size_t at, const struct elcl_
         elcl_free(stored);
     }
     return ELCL_OK;
+}
+
+int elcl_ggml_read(const struct elcl_file *file, size_t at, const struct elcl_ggml_type *type,
+                   size_t first, size_t n, void *to, elcl_error *err)
+{
+    at += first / type->block * type->bytes;
+    return type->expand ? expand(file, at, type, n, to, err)
+                        : elcl_file_read(file, at, to, n * type->bytes, err);
 }

@@ -40,10 +40,7 @@ static int read_tensor(const struct elcl_tensors *tensors, const struct elcl_ten
 {
     const struct tensors *ts = (const struct tensors *)tensors;
     const struct elcl_ggml_entry *e = entry_of(ts, tensor->name);
-    if (e->type->expand)
-        return elcl_ggml_expand(&ts->ggml.file, e->at, e->type, e->t.n, to, err);
-    return elcl_file_read(&ts->ggml.file, e->at + first * e->type->bytes, to, n * e->type->bytes,
-                          err);
+    return elcl_ggml_read(&ts->ggml.file, e->at, e->type, first, n, to, err);
 }
 
 static void destroy(struct elcl_tensors *tensors)

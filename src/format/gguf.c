@@ -187,18 +187,11 @@ static int read_place(struct reader *r, struct elcl_gguf_tensor *t)
     if (rc)
         return rc;
     t->number = (uint32_t)number;
-    t->type = number <= INT32_MAX ? elcl_ggml_type_find((int)number) : NULL;
+    t->type = elcl_ggml_type_find(t->number);
     t->at = offset;
-    if (!t->type)
-        return ELCL_OK;
-    const size_t row = (size_t)t->shape[t->n_dims - 1];
-    if (row % t->type->block)
-        return elcl_fail(r->err, ELCL_E_FORMAT,
-                         "%s: tensor %.200s: rows of %zu elements are no whole blocks of type %s",
-                         r->gguf->path, t->name, row, t->type->name);
-    return elcl_mul_size(t->n / t->type->block, t->type->bytes, &t->bytes)
-               ? ELCL_OK
-               : bad_tensor(r, t, "has too many elements");
+    return t->type ? elcl_ggml_bytes(&r->gguf->file, t->name, t->type,
+                                     (size_t)t->shape[t->n_dims - 1], t->n, &t->bytes, r->err)
+                   : ELCL_OK;
 }
 
 /* Makes offsets places in the file. */

@@ -56,30 +56,20 @@ static void transpose(const char *from, size_t rows, size_t columns, size_t byte
             memcpy(to + (c * rows + r) * bytes, from + (r * columns + c) * bytes, bytes);
 }
 
-/* Reads n elements from `first` on as they are stored. */
-static int read_stored(const struct tensors *ts, const struct item *item, size_t first, size_t n,
-                       void *to, elcl_error *err)
-{
-    const struct elcl_gguf_tensor *s = item->stored;
-    if (s->type->expand)
-        return elcl_ggml_expand(&ts->gguf.file, s->at, s->type, s->n, to, err);
-    return elcl_file_read(&ts->gguf.file, s->at + first * s->type->bytes, to, n * s->type->bytes,
-                          err);
-}
-
 static int read_tensor(const struct elcl_tensors *tensors, const struct elcl_tensor *tensor,
                        size_t first, size_t n, void *to, elcl_error *err)
 {
     const struct tensors *ts = (const struct tensors *)tensors;
     const struct item *item = item_of(ts, tensor->name);
+    const struct elcl_gguf_tensor *s = item->stored;
     if (!item->transposed)
-        return read_stored(ts, item, first, n, to, err);
+        return elcl_ggml_read(&ts->gguf.file, s->at, s->type, first, n, to, err);
     const size_t bytes = elcl_storage_bytes(item->t.dtype);
-    char *stored = elcl_calloc(item->t.n, bytes);
-    const int rc = stored ? read_stored(ts, item, 0, item->t.n, stored, err) : elcl_fail_nomem(err);
+    char *stored = elcl_calloc(s->n, bytes);
+    const int rc = stored ? elcl_ggml_read(&ts->gguf.file, s->at, s->type, 0, s->n, stored, err)
+                          : elcl_fail_nomem(err);
     if (!rc)
-        transpose(stored, (size_t)item->stored->shape[0], (size_t)item->stored->shape[1], bytes,
-                  to);
+        transpose(stored, (size_t)s->shape[0], (size_t)s->shape[1], bytes, to);
     elcl_free(stored);
     return rc;
 }
