@@ -3,16 +3,14 @@
 #include <string.h>
 
 #include "format/gguf.h"
+#include "text/spm_model.h"
 #include "text/tokenizer_load.h"
-
-/* The types of tokens are those of SentencePiece. */
-enum { NORMAL = 1, UNKNOWN = 2, CONTROL = 3, USER = 4, UNUSED = 5 };
 
 struct builder {
     const struct elcl_gguf *gguf;
     struct elcl_tokenizer *t;
     struct elcl_gguf_strings tokens;
-    int32_t *types; /* [tokens.n] */
+    int32_t *types; /* [tokens.n] enum elcl_spm_type, for GPT-2 as well */
     float *scores;  /* [tokens.n]; NULL: GPT-2 */
     elcl_error *err;
 };
@@ -22,7 +20,7 @@ static int assume_types(struct builder *b)
 {
     b->types = elcl_calloc(b->tokens.n, sizeof(*b->types));
     for (size_t i = 0; i < b->tokens.n && b->types; i++)
-        b->types[i] = NORMAL;
+        b->types[i] = ELCL_SPM_NORMAL;
     return b->types ? ELCL_OK : elcl_fail_nomem(b->err);
 }
 
@@ -52,7 +50,7 @@ static bool is_hole(const struct builder *b, size_t id)
     const size_t begins = sizeof(start) - 1;
     size_t n;
     const char *s = elcl_gguf_string(&b->tokens, id, &n);
-    if (b->types[id] != UNUSED || n <= begins + 1 || memcmp(s, start, begins) != 0 ||
+    if (b->types[id] != ELCL_SPM_UNUSED || n <= begins + 1 || memcmp(s, start, begins) != 0 ||
         s[n - 1] != ']')
         return false;
     for (size_t i = begins; i < n - 1; i++)
@@ -92,7 +90,7 @@ static int add_role(const struct builder *b, const char *key, const char *name, 
 
 static bool is_added(const struct builder *b, size_t id)
 {
-    return b->types[id] == USER && b->scores[id] <= ADDED_SCORE;
+    return b->types[id] == ELCL_SPM_USER && b->scores[id] <= ADDED_SCORE;
 }
 
 /* Returns the number of ids that are pieces of the model; added tokens and holes follow. */
@@ -245,8 +243,8 @@ static int build_gpt2(struct builder *b)
     for (size_t i = 0; i < b->tokens.n; i++) {
         size_t n;
         const char *s = elcl_gguf_string(&b->tokens, i, &n);
-        if (b->types[i] == CONTROL || b->types[i] == USER)
-            ELCL_TRY(add_special(b, s, n, (int32_t)i, b->types[i] == CONTROL));
+        if (b->types[i] == ELCL_SPM_CONTROL || b->types[i] == ELCL_SPM_USER)
+            ELCL_TRY(add_special(b, s, n, (int32_t)i, b->types[i] == ELCL_SPM_CONTROL));
         else if (n && !is_hole(b, i))
             ELCL_TRY(elcl_vocab_add(t, s, n, (int32_t)i, 0, t->path, b->err));
     }
