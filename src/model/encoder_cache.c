@@ -19,7 +19,23 @@ int elcl_encoder_cache_check(const elcl_model_params *params, elcl_error *err)
                : ELCL_OK;
 }
 
-/* Adds the kernels: their text, and what the host chooses among them. */
+/* Adds text and options of a program. */
+static int hash_program(const struct elcl_model *m, const struct elcl_ops_params *params,
+                        uint64_t *hash, elcl_error *err)
+{
+    struct elcl_str text = {0}, options = {0};
+    const int rc = elcl_ops_program_text(m->device, &m->features, params, &text, &options, err);
+    if (!rc) {
+        *hash = elcl_hash_large(*hash, text.data, text.n);
+        *hash = elcl_hash_string(*hash, options.data);
+    }
+    elcl_str_finish(&text);
+    elcl_str_finish(&options);
+    return rc;
+}
+
+/* Adds the kernels: their text, and what the host chooses among them. int4 weights have a program
+ * beside that of all other kernels. */
 static int hash_kernels(const struct elcl_model *m, const struct elcl_ops_params *params,
                         uint64_t *hash, elcl_error *err)
 {
@@ -30,16 +46,11 @@ static int hash_kernels(const struct elcl_model *m, const struct elcl_ops_params
                                 ops->dot,         ops->weights,
                                 ops->activations, (uint64_t)ops->tile_rows,
                                 ops->kernels,     (uint64_t)ops->panel};
-    struct elcl_str text = {0}, options = {0};
-    const int rc = elcl_ops_program_text(m->device, &m->features, params, &text, &options, err);
-    if (!rc) {
-        *hash = elcl_hash(*hash, numbers, sizeof(numbers));
-        *hash = elcl_hash_large(*hash, text.data, text.n);
-        *hash = elcl_hash_string(*hash, options.data);
-    }
-    elcl_str_finish(&text);
-    elcl_str_finish(&options);
-    return rc;
+    struct elcl_ops_params table = *params;
+    table.weights = elcl_table_storage(params->weights);
+    *hash = elcl_hash(*hash, numbers, sizeof(numbers));
+    const int rc = hash_program(m, params, hash, err);
+    return rc || table.weights == params->weights ? rc : hash_program(m, &table, hash, err);
 }
 
 /* Adds everything besides the weights that decides a bit of the output: the configuration, the
