@@ -18,9 +18,9 @@ struct elcl_tokenizer;
 
 /* Loads tokenizer.json from a directory, or else its SentencePiece models, vocab-src.json +
  * vocab-tgt.json + merges.txt, or vocab.json + merges.txt, with the special tokens from
- * tokenizer_config.json, special_tokens_map.json and added_tokens.json. Files of
- * whisper.cpp and GGUF files have their own vocabulary. If the directory has none, the call
- * succeeds and *tokenizer becomes NULL. */
+ * tokenizer_config.json, special_tokens_map.json and added_tokens.json. Files of whisper.cpp and
+ * GGUF files have their own vocabulary. If there is none, the call succeeds and *tokenizer becomes
+ * NULL. */
 int elcl_tokenizer_load(const char *directory, struct elcl_tokenizer **tokenizer, elcl_error *err);
 void elcl_tokenizer_destroy(struct elcl_tokenizer **tokenizer); /* NULL is fine */
 
