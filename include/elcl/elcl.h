@@ -244,12 +244,12 @@ typedef struct elcl_model_params {
     int expected_batch, expected_beams, expected_source, expected_target;
     /* A directory for outputs of the encoder; NULL (default): they are not kept. Sources that this
      * model has encoded before, in any process, are then read from there and give the same tokens,
-     * bit for bit. Created with mode 700; a directory that others may write to is not used, which a
-     * warning says, as it says that the disk is full. No effect on decoder-only models. The outputs
-     * tell nearly as much as the texts they are made of. */
+     * bit for bit. Created with mode 700. A warning says that a directory is not used because
+     * others may write to it, or that the disk is full. No effect on decoder-only models. The
+     * outputs tell nearly as much as the texts from which they were made. */
     const char *encoder_cache;
-    uint64_t encoder_cache_bytes; /* of its files, those used longest ago are removed; from 1 MiB
-                                   * on; 0 (default): 4 GiB */
+    uint64_t encoder_cache_bytes; /* of its files, 1 MiB or more; the least recently used ones are
+                                   * removed; 0 (default): 4 GiB */
     int no_cache; /* 1: compile every kernel from source and store nothing; default 0 */
     int no_matrix_instructions; /* 1: do not use the matrix instructions of a GPU; default 0. So
                                  * does ELCL_MATRIX_INSTRUCTIONS=off in the environment */
@@ -270,7 +270,8 @@ typedef struct elcl_model elcl_model;
 /* Opens a Hugging Face model directory: reads config.json, the tokenizer and the safetensors or
  * PyTorch weights, builds the kernels and uploads the weights. Blocks until the model is ready.
  *
- * directory: a local path.
+ * directory: a local path, also of a directory of CTranslate2, a package of argostranslate, a file
+ *            of whisper.cpp or a GGUF file.
  * params:    may be NULL.
  *
  * ELCL_ATTN_AUTO is resolved here, since the layout of the weights depends on it. If the device has

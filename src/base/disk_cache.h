@@ -1,9 +1,9 @@
 /*
  * A directory that maps 128-bit keys to bytes, for millions of small entries and for large ones:
  * entries are gathered in memory and written as packs (base/pack.h), so that there are few files.
- * Small packs are joined by later writers. If the files exceed their size, the packs whose last use
- * is the longest ago are removed. Nothing here fails a run: what cannot be read counts as missing,
- * a damaged file is removed, and if the disk is full a warning says that no more is stored.
+ * Later writers join small packs. If the files exceed their size, the least recently used packs are
+ * removed. Nothing here fails a run: what cannot be read counts as missing, a damaged file is
+ * removed, and if the disk is full a warning says that no more is stored.
  *
  * Processes may share a directory. Each sees what others have written when it opens the cache, and
  * when it writes itself. Threads may share a cache.

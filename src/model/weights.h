@@ -80,8 +80,8 @@ struct elcl_loader {
     bool no_norm_weight;           /* and without weights: they get ones */
     uint64_t bytes;                /* of device buffers, running total */
     struct elcl_strmap *used;      /* receives the stored names of tensors in use, unless NULL */
-    uint64_t
-        *content; /* with `used`: becomes a hash of the tensors in use; NULL: it is not wanted */
+    uint64_t *content;             /* with `used`: becomes a hash of the tensors in use; NULL: it
+                                    * is not wanted */
     const struct elcl_tensor *tables[ELCL_MAX_TABLES]; /* what elcl_weights.embeddings hold */
     elcl_error *err;
 };

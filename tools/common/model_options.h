@@ -65,8 +65,8 @@ struct cli_model_options {
      "same results (default: keep none)", \
      (at) + offsetof(struct cli_model_options, encoder_cache), 0, 0, NULL}, \
     {CLI_OPT_BYTES, "encoder-cache-size", "BYTES", \
-     "let the files in DIR take so much, from 1M on; those used longest ago are removed (default " \
-     "4G)", \
+     "let the files in DIR take this much, at least 1M; the least recently used ones are removed " \
+     "(default 4G)", \
      (at) + offsetof(struct cli_model_options, encoder_cache_bytes), 0, 0, NULL}, \
     {CLI_OPT_FLAG, "no-cache", NULL, "build all kernels from source and store nothing", \
      (at) + offsetof(struct cli_model_options, no_cache), 0, 0, NULL}
