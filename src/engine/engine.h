@@ -62,6 +62,7 @@ struct elcl_engine {
     struct elcl_numbers numbers;       /* of the encoding */
     struct elcl_candidate *candidates; /* [R, width], of elcl_ops_host_memory() */
     struct elcl_cross_tap tap;         /* what gives alignments */
+    bool sampled;                      /* elcl_state_sample() has measured rows */
     elcl_engine_stats stats;
 };
 

@@ -5,6 +5,7 @@
 #include "base/os.h"
 #include "base/util.h"
 #include "engine/engine.h"
+#include "model/state_sample.h"
 #include "ops/ops.h"
 
 const elcl_error elcl_cancelled = {ELCL_E_INTERRUPTED, "the request was cancelled"};
@@ -66,6 +67,8 @@ static int encode_new(struct elcl_engine *e, elcl_error *err)
     while (elcl_batch_encode_records(e, &rc, err)) {
         ELCL_TRY(e->state.arch->decoder_only ? elcl_decoder_prefill(&e->state, &e->encode, err)
                                              : elcl_encoder_run(&e->state, &e->encode, err));
+        if (!e->sampled)
+            ELCL_TRY(elcl_state_sample(&e->state, &e->encode, &e->sampled, err));
         e->stats.source_tokens += (uint64_t)e->encode.n_rows;
         if (e->encode.kind == ELCL_SOURCE_STORED)
             e->stats.restored_tokens += (uint64_t)e->encode.n_rows;
