@@ -408,8 +408,13 @@ static inline state_row state_part(__global const state_t *cache, size_t row, in
 /* s and z of the group of element d. */
 static inline float2 state_group(state_row r, int d)
 {
+#ifdef ELCL_POCL /* its vload_half2() takes a dozen instructions, its vload_half8() one */
+    const uint4 bits = (uint4)(r.groups[d / STATE_GROUP], 0, 0, 0);
+    return vload_half8(0, (const half *)&bits).lo.lo;
+#else
     const uint bits = r.groups[d / STATE_GROUP];
     return vload_half2(0, (const half *)&bits);
+#endif
 }
 
 /* The integers from element d on. */
