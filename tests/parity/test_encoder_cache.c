@@ -422,7 +422,14 @@ int main(int argc, char **argv)
         setup.weights = ELCL_INT8;
         if (el || options->all)
             test_tokens("tiny-t5", &setup, options);
-        setup.kernels = ELCL_KERNELS_GPU; /* 16-bit activations */
+        setup.weights = ELCL_F32;
+        setup.state = ELCL_INT8; /* not rounded a second time */
+        test_tokens("tiny-bart", &setup, options);
+        setup.kernels = ELCL_KERNELS_GPU;
+        setup.state = ELCL_INT4;
+        if (el)
+            test_tokens("tiny-mbart", &setup, options);
+        /* 16-bit activations */
         setup.weights = setup.state = ELCL_BF16;
         setup.compute = ELCL_COMPUTE_BF16;
         test_tokens("tiny-bart", &setup, options);
