@@ -2,8 +2,8 @@
 # usage: nvidia.sh ELCL DIRECTORY MODEL KERNELS [--all]
 # elcl on the emulated NVIDIA device, whose .icd file is in DIRECTORY: the self-test, words of
 # models/g2p-en, which have the phonemes of the reference (all of them with products of f32, at
-# least 99% with products of 16 bits), and how much of the logits select_best reads, by
-# tests/kernels. The device must have no complaint. --all: larger sizes.
+# least 99% with products of 16 bits, and 98% with int8 state), and how much of the logits
+# select_best reads, by tests/kernels. The device must have no complaint. --all: larger sizes.
 . "$(dirname "$0")/../cli/lib.sh"
 elcl=$1
 model=$3
@@ -53,6 +53,9 @@ for type in f16 bf16; do
     words $n 1 --weights $type --compute $type --attention el
     words $((n / 2)) 1 --weights $type --compute $type --attention mha
 done
+words $((n / 4)) 2 --weights bf16 --compute bf16 --attention el --state int8
+[ "${5-}" != --all ] ||
+    words $((n / 4)) 10 --weights f16 --compute f16 --attention el --state int4
 
 # Two rows of 50,265 logits, without timestamps, whose rule reads a row again. Each is read once;
 # the rules of one allow only some tokens, so that it is read a second time, and so is the list. A
