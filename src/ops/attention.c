@@ -202,6 +202,8 @@ static int launch_el(struct elcl_ops *ops, const struct elcl_attn_el_args *args,
             return rc;
     }
     struct elcl_launch launch = elcl_launch_begin(ops, ELCL_K_ATTN_EL, "attn_el");
+    if (ops->state_dot)
+        launch.op_class = ELCL_OP_ATTENTION_INT8;
     elcl_launch_count(&launch, args->reads * el_row_bytes(ops, args),
                       4 * args->keys * args->h * args->d);
     elcl_launch_buffer(&launch, args->c);
@@ -212,10 +214,8 @@ static int launch_el(struct elcl_ops *ops, const struct elcl_attn_el_args *args,
     elcl_launch_int(&launch, args->d);
     elcl_launch_int(&launch, pairs);
     elcl_launch_float(&launch, args->scale);
-    if (ops->state_dot) {
-        launch.op_class = ELCL_OP_ATTENTION_INT8;
+    if (ops->state_dot)
         elcl_launch_buffer(&launch, &ops->rounded);
-    }
     const size_t global[] = {elcl_div_up((size_t)max_pairs, (size_t)pairs), (size_t)args->n_groups};
     const size_t local[] = {1, 1};
     return elcl_launch_run(&launch, 2, global, local, err);

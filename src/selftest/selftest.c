@@ -95,10 +95,11 @@ static void run_clblast(struct elcl_selftest_state *st)
     }
 }
 
-/* CPU kernels round inputs whatever the state is, so that f32 is enough. */
+/* CPU kernels round inputs whatever the state is, so that f32 is enough. AUTO multiplies int8 state
+ * as it is where that pays; int4 state is widened. */
 static bool has_compute(enum elcl_kernels kernels, const struct storages *s)
 {
-    return s->compute == ELCL_COMPUTE_F32 ||
+    return s->compute == ELCL_COMPUTE_F32 || s->compute == ELCL_COMPUTE_AUTO ||
            (kernels == ELCL_KERNELS_CPU ? s->state == ELCL_F32 : s->weights != ELCL_INT8);
 }
 
@@ -110,7 +111,7 @@ int elcl_selftest(const elcl_selftest_params *params, elcl_selftest_summary *sum
         {ELCL_BF16, ELCL_F16, ELCL_COMPUTE_F32},   {ELCL_INT8, ELCL_F32, ELCL_COMPUTE_F32},
         {ELCL_INT8, ELCL_F32, ELCL_COMPUTE_INT8},  {ELCL_BF16, ELCL_F32, ELCL_COMPUTE_BF16},
         {ELCL_BF16, ELCL_BF16, ELCL_COMPUTE_BF16}, {ELCL_F16, ELCL_F16, ELCL_COMPUTE_F16},
-        {ELCL_F32, ELCL_INT8, ELCL_COMPUTE_F32},   {ELCL_F32, ELCL_INT4, ELCL_COMPUTE_F32}};
+        {ELCL_F32, ELCL_INT8, ELCL_COMPUTE_AUTO},  {ELCL_F32, ELCL_INT4, ELCL_COMPUTE_F32}};
     const elcl_selftest_params defaults = elcl_selftest_params_default();
     if (!summary)
         return elcl_fail(err, ELCL_E_ARG, "elcl_selftest: the summary must not be NULL");
