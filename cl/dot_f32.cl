@@ -7,6 +7,12 @@
  *   dot_sum       type of a sum; dot_sums is VW of them
  *   mac(s, x, w)  s + the products of x with each column of w
  *
+ * A file that multiplies K_STEP neighbors at once, more than K_PACK, has them in dot_w, and also
+ * defines:
+ *
+ *   dot_row       K_STEP neighbors of a row of X; DOT_ROW(p) loads it
+ *   DOT_ROW_OF(word), DOT_W_OF(words)   a row and weights of equal words, for rates_dot.cl
+ *
  * Files for int8 compute also define DOT_WHOLE, the type of an element of a row (quantize.cl), and
  * DOT_OFFSET, which is added to the elements of rows: sums are exact modulo 2^32.
  */

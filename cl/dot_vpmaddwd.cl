@@ -1,8 +1,9 @@
 /*
  * Multiply-accumulates of int8 by x86's vpmaddwd, two neighbors in k at once: rows hold 16-bit
  * integers, and every load widens int8 weights to 16 bits. A sum of two products fits in 17 bits:
- * nothing saturates. For LLVM compilers on a CPU with AVX2, and with AVX512BW if VW is 16.
- * Interface: dot_f32.cl.
+ * nothing saturates. dot_vpmaddubsw.cl is faster on weights; this one measures the rate of the
+ * instruction for products of narrow state (el_vpmaddwd.cl). For LLVM compilers on a CPU with AVX2,
+ * and with AVX512BW if VW is 16. Interface: dot_f32.cl.
  */
 typedef uint dot_x;
 typedef intv dot_w;

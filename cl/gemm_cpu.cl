@@ -4,7 +4,7 @@
  * W lies in panels of NR = 2 VW columns, K-major: W[b, n, k] at k * NR + n % NR of panel
  * b * panels + n / NR, with zeros in columns beyond N; storage.cl says how panels with K_PACK > 1
  * lie. Sums of int8 weights meet the scales of their columns at the end. A dot_*.cl says how a step
- * multiplies: K_PACK neighbors in k, either as f32 with widened weights, or as they are, with X
+ * multiplies: K_STEP neighbors in k, either as f32 with widened weights, or as they are, with X
  * rounded to the type of W (quantize.cl). The tiles of int4 weights are in gemm_int4_cpu.cl.
  *
  * A work-item takes a run of panels and a block of rows. It goes through K in slices, so that a
@@ -13,8 +13,8 @@
  * prefetched, so that reading and arithmetic overlap: a single tile asks GEMM_AHEAD bytes ahead;
  * several tiles each ask for their share of the next slice, because otherwise the first one would
  * wait for memory and the others would leave it idle. Every load widens int8 and bf16 weights;
- * widening a slice in advance was no faster where it was measured. Up to 3 rows meet two panels at
- * once: more independent chains hide the latency of the multiply-adds.
+ * widening a slice in advance was no faster where it was measured. Up to GEMM_FEW rows meet two
+ * panels at once: more independent chains hide the latency of the multiply-adds.
  *
  * Every element is one chain of multiply-adds over k in ascending order, whatever the tile, slice
  * and block: results do not depend on M. Integer sums are exact.
@@ -23,25 +23,33 @@
  *         {1, 1, 1}: a band is `band` rows of X that stay in the core's cache while all panels
  *         pass; block <= ELCL_GEMM_BLOCK
  *
- * -D GEMM_ROWS  rows of accumulators: GEMM_ROWS * 2 + 3 vector registers are in use
+ * -D GEMM_ROWS  rows of accumulators: GEMM_ROWS * 2 + 3 vector registers are in use, and more if a
+ *               step takes more than one of weights
  */
 // lint after: dot_f32.cl
 // lint: -DVW=8 -DGEMM_ROWS=6
 // lint: -DVW=16 -DGEMM_ROWS=12 -DELCL_WEIGHT_F16
 // lint: -DVW=8 -DGEMM_ROWS=6 -DELCL_WEIGHT_BF16 -DWEIGHT_PAIRS
 // lint: -DVW=8 -DGEMM_ROWS=6 -DELCL_WEIGHT_INT8
+// lint: -DVW=8 -DGEMM_ROWS=4
 
 #ifndef GEMM_ROWS
 #define GEMM_ROWS 6
 #endif
 #define NR (2 * VW)
-#define GEMM_STEP (NR * K_PACK * (int)sizeof(weight_t)) /* bytes of a panel */
+#define GEMM_STEP (NR * K_STEP * (int)sizeof(weight_t)) /* bytes of a panel */
+#define GEMM_FEW (GEMM_ROWS < 6 ? 1 : 3)
 #define GEMM_AHEAD 4096
 #define GEMM_LINE 64 /* bytes that one prefetch brings */
 #ifdef DOT_WHOLE
 #define GEMM_SLICE (65536 / NR) /* k: 64 KiB, from the second-level cache */
 #else
 #define GEMM_SLICE (16384 / NR) /* the same of f32 */
+#endif
+
+#ifndef DOT_ROW
+typedef dot_x dot_row;
+#define DOT_ROW(p) *(p)
 #endif
 
 /* Sums from column j of a panel on, as f32: of all VW, and of one. */
@@ -117,7 +125,7 @@ static inline void gemm_weights(dot_w *wv, __global const weight_t *w)
 }
 
 /*
- * sums [panels][rows][NR] += x [rows, steps] w: one tile over one slice; the first slice takes the
+ * sums [panels][rows][NR] += x [rows] w: one tile over one slice; the first slice takes the
  * sums as zero. `rows` and `panels` are constants at every call; loop bounds are as in
  * attn_el_cpu.cl, so that acc lives in registers. Panels lie w_next elements apart. Step k
  * prefetches `stride` bytes of each panel, at most GEMM_STEP, at ahead + k stride bytes after w.
@@ -142,13 +150,13 @@ gemm_tile(const int rows, const int panels, dot_sum *sums, __global const dot_x 
                 ELCL_PREFETCH(from, next);
                 if (stride > GEMM_LINE)
                     ELCL_PREFETCH(from, next + GEMM_LINE);
-                gemm_weights(wv + 2 * p, from + (size_t)k * NR * K_PACK);
+                gemm_weights(wv + 2 * p, from + (size_t)k * NR * K_STEP);
             }
 #pragma unroll
         for (int r = 0; r < GEMM_ROWS; r++) {
             if (r >= rows)
                 break;
-            const dot_x v = x[(size_t)r * x_ld + k];
+            const dot_row v = DOT_ROW(x + (size_t)r * x_ld + k * (K_STEP / K_PACK));
 #pragma unroll
             for (int j = 0; j < 4; j++) {
                 const int at = (j / 2 * rows + r) * 2 + j % 2;
@@ -166,6 +174,8 @@ gemm_tile(const int rows, const int panels, dot_sum *sums, __global const dot_x 
 /* Rows of the next tile: as few thin tiles as possible, and 16 in equal parts. */
 static inline int gemm_tile_rows(int left)
 {
+    if (GEMM_ROWS < 6)
+        return left >= 2 * GEMM_ROWS ? GEMM_ROWS : left > GEMM_ROWS ? (left + 1) / 2 : left;
     if (GEMM_ROWS > 8 && left == 16)
         return 8;
     if (left >= GEMM_ROWS + 4 || left == GEMM_ROWS)
@@ -189,7 +199,7 @@ static inline int gemm_n_tiles(int rows)
 static inline void gemm_panel(dot_sum *sums, __global const dot_x *x, __global const weight_t *w,
                               int rows, int steps, int x_ld)
 {
-    const int slice = GEMM_SLICE / K_PACK, tiles = gemm_n_tiles(rows);
+    const int slice = GEMM_SLICE / K_STEP, tiles = gemm_n_tiles(rows);
     const int stride = GEMM_STEP / tiles;
     for (int k = 0; k < steps; k += slice) {
         const int n = min(slice, steps - k);
@@ -199,16 +209,18 @@ static inline void gemm_panel(dot_sum *sums, __global const dot_x *x, __global c
             switch (tile) {
 #define GEMM_TILE(n_rows)                                                                          \
     case n_rows:                                                                                   \
-        gemm_tile(n_rows, 1, sums + m * NR, x + (size_t)m * x_ld + k, w + (size_t)k * NR * K_PACK, \
-                  0, n, x_ld, k == 0, ahead, stride);                                              \
+        gemm_tile(n_rows, 1, sums + m * NR, x + (size_t)m * x_ld + k * (K_STEP / K_PACK),          \
+                  w + (size_t)k * NR * K_STEP, 0, n, x_ld, k == 0, ahead, stride);                 \
         break
                 GEMM_TILE(GEMM_ROWS);
 #if GEMM_ROWS > 8
                 GEMM_TILE(8);
                 GEMM_TILE(6);
 #endif
+#if GEMM_ROWS > 4
                 GEMM_TILE(5);
                 GEMM_TILE(4);
+#endif
                 GEMM_TILE(3);
                 GEMM_TILE(2);
                 GEMM_TILE(1);
@@ -218,17 +230,19 @@ static inline void gemm_panel(dot_sum *sums, __global const dot_x *x, __global c
     }
 }
 
-/* sums [2][rows][NR] of two panels, rows <= 3. */
+/* sums [2][rows][NR] of two panels, rows <= GEMM_FEW. */
 static inline void gemm_two_panels(dot_sum *sums, __global const dot_x *x,
                                    __global const weight_t *w, size_t next, int rows, int steps,
                                    int x_ld)
 {
     if (rows == 1)
         gemm_tile(1, 2, sums, x, w, next, steps, x_ld, true, GEMM_AHEAD, GEMM_STEP);
+#if GEMM_ROWS > 4
     else if (rows == 2)
         gemm_tile(2, 2, sums, x, w, next, steps, x_ld, true, GEMM_AHEAD, GEMM_STEP);
     else
         gemm_tile(3, 2, sums, x, w, next, steps, x_ld, true, GEMM_AHEAD, GEMM_STEP);
+#endif
 }
 #endif
 
@@ -245,7 +259,7 @@ __kernel void gemm(__global float *y,              /* [batch, M, y_ld] */
     const int band_end = min((int)(get_global_id(2) % bands + 1) * band, m_size);
     const int m = (int)(get_global_id(2) % bands) * band + (int)get_global_id(0) * block;
     const int rows = min(block, band_end - m);
-    const int panels = (n_size + NR - 1) / NR, steps = (k_size + K_PACK - 1) / K_PACK;
+    const int panels = (n_size + NR - 1) / NR, steps = (k_size + K_STEP - 1) / K_STEP;
     const int end = min((int)(get_global_id(1) + 1) * run, panels);
     if (rows <= 0)
         return;
@@ -255,7 +269,7 @@ __kernel void gemm(__global float *y,              /* [batch, M, y_ld] */
     residual += batch * y_batch + (size_t)m * y_ld;
     bias += batch * n_size;
     for (int panel = get_global_id(1) * run; panel < end;) {
-        const int n_panels = rows <= 3 && panel + 2 <= end ? 2 : 1;
+        const int n_panels = rows <= GEMM_FEW && panel + 2 <= end ? 2 : 1;
         __global const weight_t *from = w + panel * w_panel;
         if (n_panels == 2)
             gemm_two_panels(sums, x, from, w_panel, rows, steps, x_ld);

@@ -10,6 +10,11 @@
 
 #define CHAINS 12
 
+#ifndef DOT_ROW
+#define DOT_ROW_OF(word) (word)
+#define DOT_W_OF(words) (words)
+#endif
+
 __kernel void rates_dot(__global dot_sum *out, // [items]
                         uint a, int n)
 {
@@ -20,7 +25,7 @@ __kernel void rates_dot(__global dot_sum *out, // [items]
     for (int i = 0; i < n; i++) {
 #pragma unroll
         for (int c = 0; c < CHAINS; c++)
-            x[c] = mac(x[c], a, CAT(as_int, VW)(x[c]));
+            x[c] = mac(x[c], DOT_ROW_OF(a), DOT_W_OF(CAT(as_int, VW)(x[c])));
     }
     dot_sums sum = x[0];
 #pragma unroll

@@ -137,6 +137,10 @@ enum { ELCL_ADD_Y = 1, ELCL_ADD_TO_H = 2, ELCL_ADD_TO_X = 4, ELCL_ADD_TO_STATE =
 
 /* CPU kernels: rows of a work-item of gemm_cpu.cl, at most. */
 #define ELCL_GEMM_BLOCK 96
+/* K of rows and columns in int8 or bf16 is rounded up to a multiple of this. */
+#define ELCL_ROUNDED_K 8
+/* dot_vpmaddubsw.cl: what weights of one sign add up to, at most, of those that meet in 16 bits. */
+#define ELCL_SHORT_SUM 128
 /* attn_el_cpu.cl: pairs (row, head) of a work-item, at most, and of a tile. */
 #define ELCL_EL_MAX_PAIRS 30
 #define ELCL_EL_TILE 6

@@ -25,10 +25,11 @@
  * int4 weights are words (src/ops/ops.h); weight_value() is weight k of column n of a panel.
  *
  * -D K_PACK    for int8 and bf16 compute, more than 1: K_PACK neighbors in k of a column lie side
- *              by side, for GEMMs that multiply them at once; K is rounded up to a multiple of 4,
- *              or of K_PACK if that is more, with zeros. In int8 the columns' sums of integers, as
- *              int, follow the scales. With 16 neighbors (GPU kernels) panels begin at multiples of
- *              16 bytes.
+ *              by side, for GEMMs that multiply them at once; K is rounded up to a multiple of
+ *              ELCL_ROUNDED_K, or of K_PACK if that is more, with zeros. In int8 the columns' sums
+ *              of integers, as int, follow the scales. With 16 neighbors (GPU kernels) panels begin
+ *              at multiples of 16 bytes.
+ * -D K_STEP    neighbors that are multiplied at once: a multiple of K_PACK, and K_PACK if not given
  * -D WEIGHT_PAIRS   bf16 in panels of 2 VW columns: columns j and j + VW lie side by side, so that
  *              a shift and a mask widen a word to both.
  */
@@ -51,6 +52,9 @@
 #endif
 #ifndef K_PACK
 #define K_PACK 1
+#endif
+#ifndef K_STEP
+#define K_STEP K_PACK
 #endif
 
 #define CAT_(a, b) a##b
@@ -142,9 +146,9 @@ static inline size_t weight_at(int k, int width, int n)
 #ifdef ELCL_WEIGHT_INT8
 static inline size_t weight_values(int k_size, int width)
 {
-    return K_PACK > 4   ? (size_t)((k_size + K_PACK - 1) / K_PACK * K_PACK) * width
-           : K_PACK > 1 ? (size_t)((k_size + 3) / 4 * 4) * width
-                        : ((size_t)k_size * width + 3) / 4 * 4;
+    const int unit = K_PACK > ELCL_ROUNDED_K ? K_PACK : ELCL_ROUNDED_K;
+    return K_PACK > 1 ? (size_t)((k_size + unit - 1) / unit * unit) * width
+                      : ((size_t)k_size * width + 3) / 4 * 4;
 }
 static inline size_t weight_panel(int k_size, int width)
 {
@@ -177,7 +181,8 @@ static inline size_t weight_panel(int k_size, int width)
 #else
 static inline size_t weight_panel(int k_size, int width)
 {
-    return (size_t)(K_PACK > 1 ? (k_size + 3) / 4 * 4 : k_size) * width;
+    const int unit = K_PACK > 1 ? ELCL_ROUNDED_K : 1;
+    return (size_t)((k_size + unit - 1) / unit * unit) * width;
 }
 #endif
 static inline float weight_scale(__global const weight_t *panel, int k_size, int width, int n)

@@ -263,7 +263,7 @@ static void choose_shape(struct elcl_ops *ops)
 {
     const bool cpu = ops->kernels == ELCL_KERNELS_CPU;
     ops->vector_width = cpu ? elcl_cpu_vector_width(&ops->device->desc) : 4;
-    ops->tile_rows = elcl_cpu_tile_rows(ops->vector_width);
+    ops->tile_rows = elcl_cpu_tile_rows(ops->vector_width, ops->dot);
     ops->busy_groups = ops->device->desc.compute_units;
     ops->panel = cpu && ops->gemm != ELCL_GEMM_CLBLAST ? 2 * ops->vector_width : 0;
     ops->weight_pairs = ops->panel && ops->weights == ELCL_BF16 && !ops->dot;

@@ -87,7 +87,7 @@ static struct rounded_row rounded_row(enum elcl_dot dot, int k)
     if (kind->weights == ELCL_INT4)
         return (struct rounded_row){
             elcl_div_up((size_t)k, ELCL_INT4_GROUP) * (ELCL_INT4_GROUP / sizeof(uint32_t) + 1), 1};
-    const size_t step = kind->gpu ? ELCL_DOT_GPU_PACK : 4;
+    const size_t step = kind->gpu ? ELCL_DOT_GPU_PACK : ELCL_ROUNDED_K;
     return (struct rounded_row){elcl_round_up((size_t)k, step) * kind->activation_bytes /
                                     sizeof(uint32_t),
                                 kind->gpu                    ? ELCL_INT8_TAIL

@@ -5,6 +5,7 @@
 #include "base/half.h"
 #include "base/parallel.h"
 #include "base/util.h"
+#include "cl/records.h"
 #include "ops/ops.h"
 
 /* Loads values [n]: elements 0, step, ... after `from`. Large models start as fast as these loops
@@ -75,7 +76,8 @@ struct layout {
     int width, k;
     int k_pack;   /* neighbors in k side by side */
     bool rounded; /* for products of int8 or of bf16 */
-    bool pairs;   /* a column of the first half beside one of the second */
+    bool short_sums;
+    bool pairs; /* a column of the first half beside one of the second */
 };
 
 static struct layout layout_of(const struct elcl_ops *ops, const struct elcl_matrix *m)
@@ -87,13 +89,15 @@ static struct layout layout_of(const struct elcl_ops *ops, const struct elcl_mat
                            m->k,
                            elcl_dot_kinds[ops->dot].k_pack,
                            ops->dot != ELCL_DOT_NONE,
+                           elcl_dot_kinds[ops->dot].short_sums,
                            ops->weight_pairs};
 }
 
 /* K with zeros up to whole packs. */
 static size_t packed_k(const struct layout *l)
 {
-    return !l->rounded ? (size_t)l->k : elcl_round_up((size_t)l->k, l->k_pack > 4 ? l->k_pack : 4);
+    const int unit = !l->rounded ? 1 : elcl_max_int(l->k_pack, ELCL_ROUNDED_K);
+    return elcl_round_up((size_t)l->k, (size_t)unit);
 }
 
 /* Returns the bytes of a panel's values. In int8 the scales follow, at a multiple of 4, and with
@@ -155,9 +159,31 @@ static void pack_chunk(const struct layout *l, const struct column *c, size_t k_
                      values + i);
 }
 
-/* The factor that makes a column's largest whole number 127. What is not finite makes it NaN, and
- * with it every sum of the column. */
-static float column_scale(const float *values, size_t n)
+/* The largest sum of weights of one sign that meet in 16 bits: of eight neighbors 0, 1, 4, 5 or 2,
+ * 3, 6, 7. */
+static float largest_short_sum(const float *values, size_t n)
+{
+    float largest = 0;
+    for (size_t k = 0; k < n; k += 8) {
+        float above[8] = {0}, below[8] = {0}, sums[4];
+        for (size_t i = 0; i < 8 && k + i < n; i++) {
+            above[i] = values[k + i] > 0 ? values[k + i] : 0;
+            below[i] = values[k + i] < 0 ? -values[k + i] : 0;
+        }
+        for (size_t i = 0; i < 2; i++) {
+            sums[i] = above[2 * i] + above[2 * i + 1] + above[2 * i + 4] + above[2 * i + 5];
+            sums[2 + i] = below[2 * i] + below[2 * i + 1] + below[2 * i + 4] + below[2 * i + 5];
+        }
+        for (size_t i = 0; i < 4; i++)
+            largest = sums[i] > largest ? sums[i] : largest;
+    }
+    return largest;
+}
+
+/* The factor that makes a column's largest whole number 127, or less, so that short sums fit: each
+ * of their four numbers may be rounded up by half. What is not finite makes it NaN, and with it
+ * every sum of the column. */
+static float column_scale(const struct layout *l, const float *values, size_t n)
 {
     uint32_t largest = 0; /* as bits, which order like the numbers, with NaN last */
     for (size_t k = 0; k < n; k++) {
@@ -165,7 +191,9 @@ static float column_scale(const float *values, size_t n)
         largest = bits > largest ? bits : largest;
     }
     const float f = elcl_bits_to_f32(largest);
-    return isfinite(f) ? f / 127 : NAN;
+    const float sum = l->short_sums && isfinite(f) ? largest_short_sum(values, n) : 0;
+    const float scale = f / 127, least = sum / (ELCL_SHORT_SUM - 2);
+    return !isfinite(f) ? NAN : scale > least ? scale : least;
 }
 
 /* The nearest whole number, ties to even, of |value| <= 2^21: beside 3 * 2^22 f32 has no room for
@@ -180,7 +208,7 @@ static void pack_int8_column(const struct layout *l, const struct column *c, flo
 {
     const size_t k_pack = (size_t)l->k_pack, next = (size_t)l->width * k_pack, n = (size_t)l->k;
     load_values(c, 0, n, values);
-    const float scale = column_scale(values, n);
+    const float scale = column_scale(l, values, n);
     char *tail = c->panel + values_bytes(l) + (size_t)c->column * sizeof(scale);
     int8_t *to = (int8_t *)c->panel + column_start(l, c->column);
     int32_t sum = 0;

@@ -248,12 +248,12 @@ struct elcl_matrix_source {
  *     W[b, n, k] at k * panel + n % panel of panel b * panels + n / panel
  * with zeros in columns beyond N. A single panel of all columns is the plain row-major transpose
  * [K, N]; in 16 bits its width is N rounded up to a multiple of 8. In int8 the values q of a column
- * are round(w / s), s = max |w| / 127, and after those of a panel, at the next multiple of four
- * bytes, follow the s of its columns in f32.
+ * are round(w / s), s = max |w| / 127 or more (docs/weights.md), and after those of a panel, at the
+ * next multiple of four bytes, follow the s of its columns in f32.
  *
  * For int8 and bf16 compute, G neighbors in k lie side by side (elcl_dot_kinds[].k_pack):
  *     W[b, n, k] at (k / G * panel + n % panel) * G + k % G,
- * K is rounded up to a multiple of 4, with zeros. In int8 the sums of q of the panel's columns, as
+ * K is rounded up to a multiple of 8, with zeros. In int8 the sums of q of the panel's columns, as
  * int, follow the scales. For int8 compute of GPU kernels G is 16, K is rounded up to a multiple of
  * it, and so are the bytes of a panel.
  *

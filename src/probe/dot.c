@@ -31,15 +31,17 @@ struct trial {
     struct elcl_buffer out, x, w;
 };
 
-/* Whole numbers: bf16 holds them exactly, and f32 their sums. */
+/* Whole numbers: bf16 holds them exactly, and f32 their sums. Runs of 8 are as large as can be. */
 static int value_x(int row, int k)
 {
-    return k % 7 == 0 ? (row % 2 ? 127 : -127) : (31 * row + 17 * k) % 255 - 127;
+    return k / 8 % 7 == 0 ? (row % 2 ? 127 : -127) : (31 * row + 17 * k) % 255 - 127;
 }
 
-static int value_w(int k, int column)
+static int value_w(enum elcl_dot dot, int k, int column)
 {
-    return k % 7 == 0 ? (column % 3 ? 127 : -127) : (13 * k + 29 * column) % 255 - 127;
+    const int most = elcl_dot_kinds[dot].short_sums ? ELCL_SHORT_SUM / 4 : 127;
+    return k / 8 % 7 == 0 ? (column % 3 ? most : -most)
+                          : (13 * k + 29 * column) % (2 * most + 1) - most;
 }
 
 #define GROUPS (K / ELCL_INT4_GROUP)
@@ -113,7 +115,7 @@ static int fill(struct trial *t)
                 value_x(row, k) + kind->offset);
         for (int n = 0; n < t->columns && !int4; n++)
             put(w, (size_t)((k / k_pack * t->columns + n) * k_pack + k % k_pack), t->weights,
-                t->weights == ELCL_INT8 ? sizeof(int8_t) : sizeof(uint16_t), value_w(k, n));
+                t->weights == ELCL_INT8 ? sizeof(int8_t) : sizeof(uint16_t), value_w(t->dot, k, n));
     }
     if (!rc && int4)
         fill_int4_weights(t, w);
@@ -158,7 +160,7 @@ static int trial_init(struct trial *t, struct elcl_device *device, enum elcl_mac
                         .mac = mac,
                         .dot = dot,
                         .weights = weights,
-                        .rows = elcl_cpu_tile_rows(vector),
+                        .rows = elcl_cpu_tile_rows(vector, dot),
                         .columns = 2 * vector};
     ELCL_TRY(elcl_program_build(device, &parts, &t->program, NULL));
     t->kernel = clCreateKernel(t->program, "probe_dot", &code);
@@ -185,7 +187,7 @@ static void trial_finish(struct trial *t)
 /* Returns nanoseconds, or a negative number if the driver refuses. */
 static double run(struct trial *t, cl_int repeats)
 {
-    const cl_int steps = K / elcl_dot_kinds[t->dot].k_pack;
+    const cl_int steps = K / elcl_dot_kinds[t->dot].k_step;
     const size_t one = 1;
     const uint64_t start = elcl_clock_ns();
     if (clSetKernelArg(t->kernel, 0, sizeof(cl_mem), &t->out.mem) ||
@@ -212,9 +214,10 @@ static enum elcl_outcome compare(struct trial *t)
         for (int n = 0; n < t->columns; n++) {
             int32_t want = 0;
             for (int k = 0; k < K; k++)
-                want += t->weights == ELCL_INT4
-                            ? value_x(row, k) * value_int4(k, n) * scale_int4(k, n)
-                            : (value_x(row, k) + elcl_dot_kinds[t->dot].offset) * value_w(k, n);
+                want +=
+                    t->weights == ELCL_INT4
+                        ? value_x(row, k) * value_int4(k, n) * scale_int4(k, n)
+                        : (value_x(row, k) + elcl_dot_kinds[t->dot].offset) * value_w(t->dot, k, n);
             const int at = row * t->columns + n;
             if (t->weights == ELCL_INT8 ? sums.ints[at] != want : sums.floats[at] != (float)want)
                 return ELCL_WRONG;
@@ -241,7 +244,7 @@ static double share_of_time(struct trial *t, bool *sound)
     }
     trial_finish(&f32);
     *sound = *sound && ok;
-    return ok ? least.first / least_f32.first : 0;
+    return ok ? least.first / t->rows / (least_f32.first / f32.rows) : 0;
 }
 
 bool elcl_dot_may_run(const struct elcl_device *device, enum elcl_dot dot,
@@ -265,7 +268,7 @@ bool elcl_dot_is_instruction(enum elcl_dot dot)
 }
 
 /* In order of preference. */
-static const enum elcl_dot instructions[] = {ELCL_DOT_VPDPBUSD, ELCL_DOT_VPMADDWD,
+static const enum elcl_dot instructions[] = {ELCL_DOT_VPDPBUSD, ELCL_DOT_VPMADDUBSW,
                                              ELCL_DOT_VDPBF16PS, ELCL_DOT_INT4_VPDPBUSD,
                                              ELCL_DOT_INT4_VPMADDUBSW};
 

@@ -12,7 +12,8 @@
 enum elcl_dot {
     ELCL_DOT_NONE,
     ELCL_DOT_PLAIN_INT8, /* in plain OpenCL C, on any device */
-    ELCL_DOT_VPMADDWD,
+    ELCL_DOT_VPMADDWD,   /* of narrow state */
+    ELCL_DOT_VPMADDUBSW,
     ELCL_DOT_VPDPBUSD,
     ELCL_DOT_PLAIN_BF16,
     ELCL_DOT_VDPBF16PS,
@@ -38,7 +39,9 @@ struct elcl_dot_kind {
     const char *name;          /* of the instruction, for messages */
     enum elcl_storage weights; /* INT8 or BF16, and inputs are rounded to it too; or INT4, and
                                 * inputs are rounded to int8 */
-    int k_pack;                /* neighbors in k of one dot product */
+    int k_pack;                /* neighbors in k that lie side by side */
+    int k_step;                /* those of one dot product, a multiple of k_pack */
+    bool short_sums;           /* sums of four products in 16 bits, see dot_vpmaddubsw.cl */
     size_t activation_bytes;   /* of an element of the inputs */
     int offset;                /* DOT_OFFSET */
     bool gpu;                  /* of GPU kernels */

@@ -19,6 +19,6 @@ void elcl_kernel_options_write(const struct elcl_kernel_options *options,
 
 /* Rows of accumulators of CPU kernels, GEMM_ROWS: 2 GEMM_ROWS + 3 vectors fit the registers, which
  * are 16 for vectors of 4 or 8 floats and 32 for vectors of 16. */
-int elcl_cpu_tile_rows(int vector);
+int elcl_cpu_tile_rows(int vector, enum elcl_dot dot);
 
 #endif

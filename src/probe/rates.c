@@ -212,7 +212,7 @@ static int measure_dot(struct bench *b, enum elcl_dot kind, double *rate, double
     ELCL_TRY(set(&own, 2, sizeof(n), &n, err));
     ELCL_TRY(least_ns(&own, b->global, b->local, MAX_CALLS, &ns, err));
     elcl_program_store(b->device, &parts, own.program);
-    set_rates(2.0 * CHAINS * b->vector * dot->k_pack * n * (double)b->global, &ns, rate, core);
+    set_rates(2.0 * CHAINS * b->vector * dot->k_step * n * (double)b->global, &ns, rate, core);
 fail:
     elcl_buffer_destroy(&out);
     if (own.kernel)

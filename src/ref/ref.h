@@ -40,13 +40,16 @@ void elcl_ref_load_state(enum elcl_storage storage, const void *bits, float *val
                          size_t n, size_t part);
 
 /* Rounds values [rows, n], each row an output channel, to what a matrix of that storage holds. In
- * int8 a row is integers from -127 to 127 times max |w| / 127. */
-void elcl_ref_round_rows(enum elcl_storage storage, float *values, size_t rows, size_t n);
+ * int8 a row is integers from -127 to 127 times max |w| / 127. With short_sums the factor is at
+ * least a sum / 126: of the positive or of the negative w among w[8 i + j], w[8 i + j + 1], w[8 i +
+ * j + 4], w[8 i + j + 5], j = 0 or 2. */
+void elcl_ref_round_rows(enum elcl_storage storage, bool short_sums, float *values, size_t rows,
+                         size_t n);
 /* The same of int4: a row is groups of up to 32, each s (q - 8) with s in f16 and q from 0 to 15.
  * Writes all q [n] and the s of each group. */
 void elcl_ref_quantize_int4(const float *values, size_t n, uint8_t *q, float *scales);
 /* Writes the integers of a row and returns its scale. */
-float elcl_ref_quantize(const float *values, size_t n, int8_t *whole);
+float elcl_ref_quantize(bool short_sums, const float *values, size_t n, int8_t *whole);
 
 /* Rounds a row of a GEMM's input, x [n], as f16, bf16 or int8 compute does: to the nearest f16 or
  * bf16, or to integers from -127 to 127 times max |x| / 127 (for int4 weights as well). Then the

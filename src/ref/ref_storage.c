@@ -20,12 +20,26 @@ void elcl_ref_round(enum elcl_storage storage, float *values, size_t n)
     }
 }
 
-static float row_scale(const float *values, size_t n)
+/* The sum of what has a sign, 1 or -1, among up to four values: the first two and those four
+ * further. */
+static float sum_of_sign(const float *values, size_t n, float sign)
 {
-    float largest = 0;
+    static const size_t at[] = {0, 1, 4, 5};
+    float sum = 0;
+    for (size_t i = 0; i < 4 && at[i] < n; i++)
+        sum += fmaxf(0, sign * values[at[i]]);
+    return sum;
+}
+
+static float row_scale(bool short_sums, const float *values, size_t n)
+{
+    float largest = 0, sum = 0;
     for (size_t i = 0; i < n; i++)
         largest = fmaxf(largest, fabsf(values[i]));
-    return largest / 127;
+    for (size_t i = 0; short_sums && i < n; i += i % 8 ? 6 : 2)
+        sum = fmaxf(sum,
+                    fmaxf(sum_of_sign(values + i, n - i, 1), sum_of_sign(values + i, n - i, -1)));
+    return fmaxf(largest / 127, sum / 126);
 }
 
 /* value / scale as a whole number; ties go to the even one. */
@@ -38,9 +52,9 @@ static int whole_number(float value, float scale)
     return (int)down + up;
 }
 
-float elcl_ref_quantize(const float *values, size_t n, int8_t *whole)
+float elcl_ref_quantize(bool short_sums, const float *values, size_t n, int8_t *whole)
 {
-    const float scale = row_scale(values, n);
+    const float scale = row_scale(short_sums, values, n);
     for (size_t i = 0; i < n; i++)
         whole[i] = (int8_t)whole_number(values[i], scale);
     return scale;
@@ -80,7 +94,8 @@ static void round_int4(float *row, size_t n)
     }
 }
 
-void elcl_ref_round_rows(enum elcl_storage storage, float *values, size_t rows, size_t n)
+void elcl_ref_round_rows(enum elcl_storage storage, bool short_sums, float *values, size_t rows,
+                         size_t n)
 {
     if (storage == ELCL_INT4) {
         for (size_t i = 0; i < rows; i++)
@@ -92,7 +107,7 @@ void elcl_ref_round_rows(enum elcl_storage storage, float *values, size_t rows, 
         return;
     }
     for (float *row = values; row < values + rows * n; row += n) {
-        const float scale = row_scale(row, n);
+        const float scale = row_scale(short_sums, row, n);
         for (size_t i = 0; i < n; i++)
             row[i] = scale * (float)whole_number(row[i], scale);
     }

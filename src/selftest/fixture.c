@@ -197,7 +197,8 @@ const struct elcl_matrix *elcl_fixture_matrix_as(struct elcl_fixture *fx, enum e
         return matrix;
     b->buffer = matrix->buffer;
     b->used = matrix->buffer.bytes;
-    elcl_ref_round_rows(storage, values, (size_t)batch * n, (size_t)k);
+    elcl_ref_round_rows(storage, elcl_dot_kinds[elcl_ops_dot(fx->ops, storage)].short_sums, values,
+                        (size_t)batch * n, (size_t)k);
     return matrix;
 }
 

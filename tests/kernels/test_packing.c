@@ -99,9 +99,10 @@ static unsigned char *pack(struct elcl_fixture *fx, const struct elcl_matrix *w,
     const bool whole = fx->ops->weights == ELCL_INT8, rounded = fx->ops->dot != ELCL_DOT_NONE;
     const bool pairs = fx->ops->weights == ELCL_BF16 && fx->ops->panel && !rounded;
     const size_t k_pack = (size_t)elcl_dot_kinds[fx->ops->dot].k_pack;
-    const size_t k_step = k_pack > 4 ? k_pack : 4;
+    const size_t k_unit = k_pack > 8 ? k_pack : 8;
+    const bool short_sums = elcl_dot_kinds[fx->ops->dot].short_sums;
     const size_t values_bytes =
-        (size_t)w->panel * (rounded ? (k + k_step - 1) / k_step * k_step : k) * element;
+        (size_t)w->panel * (rounded ? (k + k_unit - 1) / k_unit * k_unit : k) * element;
     const size_t scales_at = (values_bytes + 3) / 4 * 4;
     const size_t tail = (size_t)w->panel * (rounded ? 8 : 4);
     const size_t end = whole ? scales_at + tail : values_bytes;
@@ -115,7 +116,7 @@ static unsigned char *pack(struct elcl_fixture *fx, const struct elcl_matrix *w,
             const size_t j = (size_t)(n % w->panel), half = (size_t)w->panel / 2;
             const size_t at = pairs ? j % half * 2 + j / half : j;
             if (whole) {
-                const float scale = elcl_ref_quantize(values, k, (int8_t *)column);
+                const float scale = elcl_ref_quantize(short_sums, values, k, (int8_t *)column);
                 put_tail(to + scales_at, w, j, scale, (int8_t *)column, rounded);
             } else {
                 elcl_ref_store(fx->ops->weights, values, column, k);
@@ -196,7 +197,8 @@ static void test_odd_columns(struct suite *s)
     if (y) {
         CHECK(y[0] == 0, "zeros give %g", (double)y[0]);
         CHECK(isnan(y[1]) && isnan(y[3]), "infinity gives %g, NaN %g", (double)y[1], (double)y[3]);
-        CHECK(y[2] == (int4 ? 63.5f : 64), "127 - 64 + 1 gives %g", (double)y[2]);
+        const float most = elcl_dot_kinds[s->fx.ops->dot].short_sums ? 1 : 0;
+        CHECK(fabsf(y[2] - (int4 ? 63.5f : 64)) <= most, "127 - 64 + 1 gives %g", (double)y[2]);
         CHECK(fabsf(y[4]) < 1e-43f, "a subnormal gives %g", (double)y[4]);
     }
     elcl_fixture_finish(&s->fx);

@@ -122,13 +122,13 @@ END
     done | awk '!/^typedef/ || !seen[$0]++'
 }
 
-# x86 FILE INSTRUCTION WEIGHTS GROUP CPU VW ROWS: complaints.
+# x86 FILE INSTRUCTION WEIGHTS GROUP CPU VW ROWS [STEP]: complaints.
 x86() {
     { loads "$6" && cat cl/records.h cl/prelude.cl cl/storage.cl cl/activation.cl \
         "cl/$1" cl/gemm_cpu.cl; } >"$work/program.cl"
     clang-15 -x cl -cl-std=CL1.2 -Xclang -finclude-default-header -O3 -S \
         -target x86_64-unknown-linux-gnu -march="$5" -mprefer-vector-width=512 -DELCL_MAC_FMA=1 \
-        -DELCL_WEIGHT_"$3" -DK_PACK="$4" -DVW="$6" -DWG=1 -DGEMM_ROWS="$7" \
+        -DELCL_WEIGHT_"$3" -DK_PACK="$4" -DK_STEP="${8:-$4}" -DVW="$6" -DWG=1 -DGEMM_ROWS="$7" \
         "$work/program.cl" -o "$work/k.s" 2>&1 || return
     awk -v instruction="$2" -v want=$((2 * $7)) '
         /^\.LBB/ { loop = $1; sub(":", "", loop); n = stack = 0 }
@@ -147,14 +147,14 @@ if ! command -v clang-15 >/dev/null; then
     finish
 fi
 
-nothing 'targets: vpmaddwd, AVX2' "$(x86 dot_vpmaddwd.cl vpmaddwd INT8 2 haswell 8 6)"
-nothing 'targets: vpmaddwd, AVX-512' "$(x86 dot_vpmaddwd.cl vpmaddwd INT8 2 cascadelake 16 12)"
+nothing 'targets: vpmaddubsw, AVX2' "$(x86 dot_vpmaddubsw.cl vpmaddwd INT8 4 haswell 8 4 8)"
+nothing 'targets: vpmaddubsw, AVX-512' "$(x86 dot_vpmaddubsw.cl vpmaddwd INT8 4 cascadelake 16 6 8)"
 nothing 'targets: vpdpbusd' "$(x86 dot_vpdpbusd.cl vpdpbusd INT8 4 cascadelake 16 12)"
 nothing 'targets: vdpbf16ps' "$(x86 dot_vdpbf16ps.cl vdpbf16ps BF16 2 cooperlake 16 12)"
 something 'targets: another instruction is noticed' \
-    "$(x86 dot_vpmaddwd.cl vpdpbusd INT8 2 cascadelake 16 12)"
+    "$(x86 dot_vpmaddubsw.cl vpdpbusd INT8 4 cascadelake 16 6 8)"
 something 'targets: a tile of too many registers is noticed' \
-    "$(x86 dot_vpmaddwd.cl vpmaddwd INT8 2 haswell 8 10)"
+    "$(x86 dot_vpdpbusd.cl vpdpbusd INT8 4 cascadelake 16 16)"
 
 if ! [ -f $clc/nvptx64--nvidiacl.bc ]; then
     skip 'targets: no libclc-15 here'

@@ -97,7 +97,7 @@ static double *load(struct reference *ref, const char *name, size_t n)
 static double *load_weights(struct reference *ref, const char *name, size_t rows, size_t k)
 {
     float *values = load_values(ref, name, rows * k);
-    elcl_ref_round_rows(ref->weights, values, rows, k);
+    elcl_ref_round_rows(ref->weights, false, values, rows, k);
     return widened(ref, values, rows * k);
 }
 
@@ -110,7 +110,7 @@ static double *load_expansion(struct reference *ref, const char *name, int heads
         for (size_t k = 0; k < d; k++) {
             for (size_t i = 0; i < dh; i++)
                 column[i] = values[(h * dh + i) * d + k];
-            elcl_ref_round_rows(ref->weights, column, 1, dh);
+            elcl_ref_round_rows(ref->weights, false, column, 1, dh);
             for (size_t i = 0; i < dh; i++)
                 values[(h * dh + i) * d + k] = column[i];
         }
