@@ -11,8 +11,9 @@
  * A group of a row is 9 words: 32 integers, then -8 times their sum, with which the group's sum
  * begins, because q - 8 is the weight.
  *
- * A tile has up to GEMM_ROWS sums of a vector: all rows of half a panel, or fewer rows of a panel,
- * or of two, for more independent chains.
+ * A tile has up to GEMM_ROWS sums of a vector, of half a panel, of a panel or of two: few rows take
+ * more columns, for more independent chains. With rounded rows every sum has a register more, and
+ * loads of X cost most, so that vectors of 16 share them by pairs.
  */
 // lint after: dot_f32.cl
 // lint: -DVW=8 -DGEMM_ROWS=6 -DELCL_WEIGHT_INT4
@@ -53,22 +54,29 @@ __attribute__((always_inline)) static inline void int4_group(const int rows, con
             parts[i] = int4_begin(x[(size_t)(i / vectors) * x_ld + 8]);
 #pragma unroll
     for (int j = 0; j < 4; j++)
+    {
+        uintv low[4], high[4];
 #pragma unroll
         for (int v = 0; v < 4; v++) {
             if (v >= vectors)
                 break;
             const int at = (2 * j + (first + v) % 2) * VW;
             const uintv words = INT4_LOAD(w + (first + v) / 2 * w_next + at);
-            const uintv low = words & INT4_LOW, high = words >> 4 & INT4_LOW;
-#pragma unroll
-            for (int r = 0; r < GEMM_ROWS; r++) {
-                if (r >= rows)
-                    break;
-                __global const dot_x *row = x + (size_t)r * x_ld + 2 * j;
-                parts[r * vectors + v] =
-                    int4_mac(int4_mac(parts[r * vectors + v], low, row[0]), high, row[1]);
-            }
+            low[v] = words & INT4_LOW;
+            high[v] = words >> 4 & INT4_LOW;
         }
+#pragma unroll
+        for (int r = 0; r < GEMM_ROWS; r++) {
+            if (r >= rows)
+                break;
+            const dot_x x0 = x[(size_t)r * x_ld + 2 * j], x1 = x[(size_t)r * x_ld + 2 * j + 1];
+#pragma unroll
+            for (int v = 0; v < 4; v++)
+                if (v < vectors)
+                    parts[r * vectors + v] =
+                        int4_mac(int4_mac(parts[r * vectors + v], low[v], x0), high[v], x1);
+        }
+    }
 #pragma unroll
     for (int v = 0; v < 4; v++) {
         if (v >= vectors)
@@ -85,10 +93,12 @@ __attribute__((always_inline)) static inline void int4_group(const int rows, con
     }
 }
 #define INT4_STEPS 1 /* of a group */
+#define INT4_ROWS 6  /* of a tile, at most */
 
 #else
 #define INT4_ROW 32
 #define INT4_STEPS 32
+#define INT4_ROWS GEMM_ROWS
 
 /* acc += the products of x at k, which has the low bits of `words` after a shift, with scales. */
 __attribute__((always_inline)) static inline void int4_term(const int rows, const int vectors,
@@ -196,10 +206,18 @@ int4_panel_tile(const int rows, dot_sum *sums, __global const dot_x *x, __global
     }
 }
 
-/* Rows of the next tile: as few and as equal ones as possible. */
+/* Rows of the next tile: as few tiles as possible, and the last two alike. */
 static inline int int4_tile_rows(int left)
 {
-    return left >= GEMM_ROWS ? GEMM_ROWS : left <= 6 || left == 8 ? left : (left + 1) / 2;
+#if INT4_ROWS > 6
+    if (left == 8)
+        return left;
+    if (left > INT4_ROWS)
+        return INT4_ROWS;
+#endif
+    if (left >= 2 * INT4_ROWS || left == INT4_ROWS)
+        return INT4_ROWS;
+    return left <= 6 ? left : (left + 1) / 2;
 }
 
 /* sums [rows][2 VW] of one panel. */
@@ -207,8 +225,8 @@ static inline void gemm_panel(dot_sum *sums, __global const dot_x *x, __global c
                               int rows, int steps, int x_ld)
 {
     const int groups = (steps + INT4_STEPS - 1) / INT4_STEPS, bytes = 4 * INT4_WORDS;
-    const bool one = rows <= GEMM_ROWS && rows == int4_tile_rows(rows);
-    const int tiles = (rows + GEMM_ROWS - 1) / GEMM_ROWS, stride = one ? bytes : bytes / tiles;
+    const bool one = rows == int4_tile_rows(rows);
+    const int tiles = (rows + INT4_ROWS - 1) / INT4_ROWS, stride = one ? bytes : bytes / tiles;
     size_t ahead = one ? INT4_AHEAD : (size_t)groups * bytes; /* else the next panel */
     for (int m = 0, tile; m < rows; m += tile, ahead += (size_t)groups * stride) {
         tile = int4_tile_rows(rows - m);
@@ -218,7 +236,7 @@ static inline void gemm_panel(dot_sum *sums, __global const dot_x *x, __global c
         int4_panel_tile(n_rows, sums + m * 2 * VW, x + (size_t)m * x_ld, w, steps, x_ld, ahead,    \
                         stride);                                                                   \
         break
-#if GEMM_ROWS > 8
+#if INT4_ROWS > 6
             INT4_TILE(12);
             INT4_TILE(8);
 #endif

@@ -65,8 +65,7 @@ int elcl_plan_useful_rows(enum elcl_kernels kernels, enum elcl_storage weights,
 {
     if (kernels != ELCL_KERNELS_CPU)
         return GPU_ROWS;
-    const double rows =
-        CPU_STEP_MACS / ((double)weight_bytes / (double)elcl_storage_bytes(weights));
+    const double rows = CPU_STEP_MACS / ((double)weight_bytes / elcl_weight_bytes(weights));
     return rows > CPU_MAX_ROWS ? CPU_MAX_ROWS : elcl_max_int(CPU_MIN_ROWS, (int)rows);
 }
 

@@ -16,6 +16,7 @@
 #include <limits.h>
 
 #include "base/state_row.h"
+#include "base/util.h"
 #include "cl/records.h"
 #include "device/buffer.h"
 #include "device/profile.h"
@@ -220,6 +221,12 @@ int elcl_ops_download_at(struct elcl_ops *ops, const struct elcl_buffer *buffer,
 static inline enum elcl_storage elcl_table_storage(enum elcl_storage weights)
 {
     return weights == ELCL_INT4 ? ELCL_INT8 : weights;
+}
+
+/* Returns the bytes of a weight of other matrices. */
+static inline double elcl_weight_bytes(enum elcl_storage weights)
+{
+    return weights == ELCL_INT4 ? 0.5 + 2.0 / ELCL_INT4_GROUP : (double)elcl_storage_bytes(weights);
 }
 
 /* Converts n elements of host memory, which may be unaligned, to floats. Not for INT8 and INT4. */

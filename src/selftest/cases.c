@@ -14,6 +14,7 @@ static void run_gemm(struct elcl_selftest_state *st, const char *model, const ch
                             : ops->gemm_mma                ? "gemm mma"
                             : !ops->dot                    ? "gemm native"
                             : ops->weights == ELCL_INT8    ? "gemm int8 dot"
+                            : ops->weights == ELCL_INT4    ? "gemm int4 dot"
                                                            : "gemm bf16 dot";
     if (elcl_selftest_begin(st, operation, "%s %s M=%d N=%d K=%d", model, name, s->m, s->n, s->k))
         elcl_check_gemm(&st->fx, s);

@@ -40,7 +40,7 @@ static void run_cases(struct elcl_selftest_state *st, bool gemm_only)
     for (size_t i = 0; i < n; i++) {
         elcl_selftest_gemms(st, &all[i]);
         elcl_selftest_convolutions(st, &all[i]);
-        if (gemm_only)
+        if (gemm_only || st->fx.ops->weights == ELCL_INT4) /* its tables are int8 */
             continue;
         elcl_selftest_pointwise(st, &all[i]);
         if (st->fx.ops->weights == ELCL_INT8 || st->fx.ops->dot) /* nothing else reads weights */
@@ -100,7 +100,8 @@ static void run_clblast(struct elcl_selftest_state *st)
 static bool has_compute(enum elcl_kernels kernels, const struct storages *s)
 {
     return s->compute == ELCL_COMPUTE_F32 || s->compute == ELCL_COMPUTE_AUTO ||
-           (kernels == ELCL_KERNELS_CPU ? s->state == ELCL_F32 : s->weights != ELCL_INT8);
+           (kernels == ELCL_KERNELS_CPU ? s->state == ELCL_F32
+                                        : elcl_table_storage(s->weights) != ELCL_INT8);
 }
 
 int elcl_selftest(const elcl_selftest_params *params, elcl_selftest_summary *summary,
@@ -109,7 +110,8 @@ int elcl_selftest(const elcl_selftest_params *params, elcl_selftest_summary *sum
     static const struct storages storages[] = {
         {ELCL_F32, ELCL_F32, ELCL_COMPUTE_F32},    {ELCL_F16, ELCL_BF16, ELCL_COMPUTE_F32},
         {ELCL_BF16, ELCL_F16, ELCL_COMPUTE_F32},   {ELCL_INT8, ELCL_F32, ELCL_COMPUTE_F32},
-        {ELCL_INT8, ELCL_F32, ELCL_COMPUTE_INT8},  {ELCL_BF16, ELCL_F32, ELCL_COMPUTE_BF16},
+        {ELCL_INT8, ELCL_F32, ELCL_COMPUTE_INT8},  {ELCL_INT4, ELCL_F32, ELCL_COMPUTE_F32},
+        {ELCL_INT4, ELCL_F32, ELCL_COMPUTE_INT8},  {ELCL_BF16, ELCL_F32, ELCL_COMPUTE_BF16},
         {ELCL_BF16, ELCL_BF16, ELCL_COMPUTE_BF16}, {ELCL_F16, ELCL_F16, ELCL_COMPUTE_F16},
         {ELCL_F32, ELCL_INT8, ELCL_COMPUTE_AUTO},  {ELCL_F32, ELCL_INT4, ELCL_COMPUTE_F32}};
     const elcl_selftest_params defaults = elcl_selftest_params_default();

@@ -51,6 +51,14 @@ tr -d '\n' <"$tmp/out" >"$tmp/line" && mv "$tmp/line" "$tmp/out"
 json "plan: int8 takes a quarter" '(lambda w: 0.25 < w[1] / w[0] < 0.27)(
 [r["weight_bytes"] for r in lines[0]["plans"]])'
 
+# int4: 18 bytes for 32 weights, and one for each of the token embeddings.
+run "$elcl" plan --synthetic bart-base --weights f32,int4 --attention mha --batch-size 1 \
+    --format json
+exits "plan of int4 weights" 0
+tr -d '\n' <"$tmp/out" >"$tmp/line" && mv "$tmp/line" "$tmp/out"
+json "plan: int4 takes a sixth" '(lambda w: 0.16 < w[1] / w[0] < 0.18)(
+[r["weight_bytes"] for r in lines[0]["plans"]])'
+
 # int8 compute: rows rounded to integers, and the sums of columns. GPU devices have none.
 workspace() {
     run "$elcl" plan "$model" --device cpu --weights int8 --compute "$1" --attention mha \

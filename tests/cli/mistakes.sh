@@ -114,7 +114,7 @@ rows "$fake" <<'END'
 2 @ generate m --encoder-cache-size 2G hello @ --encoder-cache-size needs --encoder-cache
 2 @ score m --encoder-cache d --encoder-cache-size 1000K hello @ expected at least 1M, found 1024000
 2 @ serve m --encoder-cache d --encoder-cache-size 4X @ as in 512M, 2G or 8GiB, found '4X'
-2 @ generate m --weights q4_0 hello @ --weights: expected one of f32|f16|bf16|int8, found 'q4_0'
+2 @ generate m --weights q4_0 hello @ --weights: expected one of f32|f16|bf16|int8|int4, found 'q4_0'
 2 @ generate m --format json hello @ --format: expected one of text|jsonl|ids, found 'json'
 2 @ generate m --device '' hello @ --device: expected
 2 @ generate m --device 0,,1 hello @ expected devices separated by commas, found "0,,1"

@@ -210,8 +210,10 @@ struct reference *reference_open(const char *directory, const struct elcl_arch *
         return NULL;
     }
     const size_t v = (size_t)arch->vocabulary, d = (size_t)arch->d;
+    ref->weights = elcl_table_storage(weights);
     ref->encoder.tokens = ref->decoder.tokens = load_weights(ref, "shared.weight", v, d);
     ref->head = arch->tied ? ref->encoder.tokens : load_weights(ref, "lm_head.weight", v, d);
+    ref->weights = weights;
     ref->head_bias =
         find(ref, "final_logits_bias") ? load(ref, "final_logits_bias", v) : allocate(ref, v);
     load_stack(ref, "encoder", false, &ref->encoder);

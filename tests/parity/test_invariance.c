@@ -157,12 +157,14 @@ int main(int argc, char **argv)
                 test_tiny("tiny-flan-t5", &t5, &setup, options);
                 test_g2p(&setup, all_shapes[k] == ELCL_KERNELS_CPU ? 100 : 6, options);
             }
-    for (int i = 0; i < 2; i++) {
+    for (int i = 0; i < 3; i++) {
         const struct setup rounded = {.attention = ELCL_ATTN_EL,
                                       .kernels = ELCL_KERNELS_CPU,
                                       .gemm = ELCL_GEMM_NATIVE,
-                                      .weights = i ? ELCL_BF16 : ELCL_INT8,
-                                      .compute = i ? ELCL_COMPUTE_BF16 : ELCL_COMPUTE_INT8};
+                                      .weights = i == 2 ? ELCL_INT4
+                                                 : i    ? ELCL_BF16
+                                                        : ELCL_INT8,
+                                      .compute = i == 1 ? ELCL_COMPUTE_BF16 : ELCL_COMPUTE_INT8};
         test_g2p(&rounded, 30, options);
     }
     for (size_t a = 0; a < 2; a++) {

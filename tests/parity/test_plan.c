@@ -525,7 +525,8 @@ static void test_arithmetic(void)
 int main(int argc, char **argv)
 {
     const struct check_options *options = check_begin(argc, argv);
-    static const enum elcl_storage storages[] = {ELCL_F32, ELCL_F16, ELCL_BF16, ELCL_INT8};
+    static const enum elcl_storage storages[] = {ELCL_F32, ELCL_F16, ELCL_BF16, ELCL_INT8,
+                                                 ELCL_INT4};
     struct golden tiny, untied, gpt2, opt, post, t5, whisper, g2p = {.n_inputs = 1};
     struct tokens letter = {1, {5}};
     snprintf(g2p.directory, sizeof(g2p.directory), "%s", g2p_directory());
@@ -542,18 +543,21 @@ int main(int argc, char **argv)
             .attention = all_variants[a], .kernels = all_shapes[a % 2], .gemm = ELCL_GEMM_NATIVE};
         for (size_t s = 0; s < ELCL_COUNT(storages); s++) {
             setup.weights = storages[s];
-            setup.state = storages[s] == ELCL_INT8 ? ELCL_F32 : storages[s];
+            setup.state = elcl_table_storage(storages[s]) == ELCL_INT8 ? ELCL_F32 : storages[s];
             test_measured("tiny-bart", &tiny, &setup, options);
             test_measured("tiny-gpt2", &gpt2, &setup, options);
             test_measured("tiny-opt-plain", &opt, &setup, options);
             test_measured("tiny-flan-t5", &t5, &setup, options);
         }
-        for (int i = 0; i < 2; i++) {
+        for (int i = 0; i < 3; i++) {
             const struct setup rounded = {.attention = all_variants[a],
                                           .kernels = ELCL_KERNELS_CPU,
                                           .gemm = ELCL_GEMM_NATIVE,
-                                          .weights = i ? ELCL_BF16 : ELCL_INT8,
-                                          .compute = i ? ELCL_COMPUTE_BF16 : ELCL_COMPUTE_INT8};
+                                          .weights = i == 2 ? ELCL_INT4
+                                                     : i    ? ELCL_BF16
+                                                            : ELCL_INT8,
+                                          .compute =
+                                              i == 1 ? ELCL_COMPUTE_BF16 : ELCL_COMPUTE_INT8};
             test_measured("tiny-bart", &tiny, &rounded, options);
             test_measured("tiny-gpt2", &gpt2, &rounded, options);
             test_measured("tiny-opt-plain", &opt, &rounded, options);

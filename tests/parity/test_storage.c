@@ -109,6 +109,8 @@ static void test_model(const char *name, struct subject *s, const struct check_o
         {ELCL_KERNELS_CPU, ELCL_BF16, ELCL_F32, ELCL_COMPUTE_BF16, "bf16 in bf16 compute", 0.01},
         {ELCL_KERNELS_CPU, ELCL_INT8, ELCL_F32, ELCL_COMPUTE_F32, "int8", 0.02},
         {ELCL_KERNELS_CPU, ELCL_INT8, ELCL_F32, ELCL_COMPUTE_INT8, "int8 in int8 compute", 0.04},
+        {ELCL_KERNELS_CPU, ELCL_INT4, ELCL_F32, ELCL_COMPUTE_F32, "int4", 0.15},
+        {ELCL_KERNELS_CPU, ELCL_INT4, ELCL_F32, ELCL_COMPUTE_INT8, "int4 in int8 compute", 0.15},
         {ELCL_KERNELS_CPU, ELCL_F32, ELCL_INT8, ELCL_COMPUTE_F32, "f32, state int8", 0.02},
         {ELCL_KERNELS_CPU, ELCL_F32, ELCL_INT4, ELCL_COMPUTE_F32, "f32, state int4", 0.2},
         /* 16 bits everywhere */

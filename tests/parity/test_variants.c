@@ -450,7 +450,8 @@ int main(int argc, char **argv)
     static const struct {
         enum elcl_storage weights, state;
     } storages[] = {{ELCL_F32, ELCL_F32},  {ELCL_F16, ELCL_F16},  {ELCL_BF16, ELCL_BF16},
-                    {ELCL_INT8, ELCL_F32}, {ELCL_F32, ELCL_INT8}, {ELCL_F32, ELCL_INT4}};
+                    {ELCL_INT8, ELCL_F32}, {ELCL_INT4, ELCL_F32}, {ELCL_F32, ELCL_INT8},
+                    {ELCL_F32, ELCL_INT4}};
     static const char *const names[] = {"tiny-bart", "tiny-bart-untied"};
     for (size_t m = 0; m < ELCL_COUNT(names); m++)
         for (size_t k = 0; k < ELCL_COUNT(all_shapes); k++)

@@ -45,7 +45,7 @@ static const struct cli_opt options_table[] = {
                  "window)"),
     CLI_ROW_INTS("new-tokens", new_tokens, 1, 1 << 20,
                  "tokens of every output; none ends earlier (default 16)"),
-    CLI_ROW_WORDS("weights", "f32|f16|bf16|int8", weights, cli_weight_words,
+    CLI_ROW_WORDS("weights", "f32|f16|bf16|int8|int4", weights, cli_weight_words,
                   "storage of weights on the device (default f32)"),
     CLI_ROW_CHOICE("compute", "auto|f32|f16|bf16|int8", compute, cli_compute_words,
                    "arithmetic of matrix products (default: the type of the weights if that is "

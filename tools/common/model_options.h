@@ -39,7 +39,7 @@ struct cli_model_options {
      "el: the hidden states serve as keys and values; mha: keys and values, those of the source " \
      "once for all beams; mha-beam: keys and values for every beam (default auto)", \
      (at) + offsetof(struct cli_model_options, attention), 0, 0, cli_attention_words}, \
-    {CLI_OPT_CHOICE, "weights", "f32|f16|bf16|int8", \
+    {CLI_OPT_CHOICE, "weights", "f32|f16|bf16|int8|int4", \
      "storage of the weights on the device (default f32)", \
      (at) + offsetof(struct cli_model_options, weights), 0, 0, cli_weight_words}, \
     {CLI_OPT_CHOICE, "state", "f32|f16|bf16|int8|int4", \

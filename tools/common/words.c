@@ -27,7 +27,8 @@ const struct cli_choice cli_kernel_words[] = {
     {"auto", ELCL_KERNELS_AUTO}, {"cpu", ELCL_KERNELS_CPU}, {"gpu", ELCL_KERNELS_GPU}, {NULL, 0}};
 const struct cli_choice cli_matrix_words[] = {{"auto", 0}, {"off", 1}, {NULL, 0}};
 const struct cli_choice cli_weight_words[] = {
-    FLOAT_WORDS, {"int8", ELCL_INT8}, {"i8", ELCL_INT8}, {NULL, 0}};
+    FLOAT_WORDS, {"int8", ELCL_INT8}, {"int4", ELCL_INT4}, {"i8", ELCL_INT8}, {"i4", ELCL_INT4},
+    {NULL, 0}};
 const struct cli_choice cli_compute_words[] = {
     {"auto", ELCL_COMPUTE_AUTO}, {"f32", ELCL_COMPUTE_F32}, {"int8", ELCL_COMPUTE_INT8},
     {"bf16", ELCL_COMPUTE_BF16}, {"f16", ELCL_COMPUTE_F16}, {"fp32", ELCL_COMPUTE_F32},

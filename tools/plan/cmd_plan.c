@@ -31,7 +31,7 @@ static const struct cli_opt options_table[] = {
                  "longest source in tokens (default: the model's)"),
     CLI_ROW_INTS("target-length", target_length, 2, 1 << 20,
                  "longest output in tokens, the start token included (default: the model's)"),
-    CLI_ROW_WORDS("weights", "f32|f16|bf16|int8", weights, cli_weight_words,
+    CLI_ROW_WORDS("weights", "f32|f16|bf16|int8|int4", weights, cli_weight_words,
                   "storage of weights (default f32)"),
     CLI_ROW_CHOICE("compute", "auto|f32|f16|bf16|int8", compute, cli_compute_words,
                    "arithmetic of matrix products; auto counts f32 (default auto)"),
