@@ -100,6 +100,7 @@ static void test_el_wide(struct suite *s)
                       s->options->small ? 1 : ELCL_N_INPUTS);
 }
 
+/* Many heads get few inputs: their references take seconds. */
 static void test_mha(struct suite *s)
 {
     static const int sizes[][2] = {{2, 5},  {3, 64}, {1, 272}, {3, 32},
@@ -111,7 +112,7 @@ static void test_mha(struct suite *s)
             if (suite_case(s, "attn_mha", "H=%d Dh=%d %s", sizes[i][0], sizes[i][1],
                            mha_layouts[j].name))
                 check(s, ELCL_ATTN_OP_MHA, &mha_layouts[j], sizes[i][0], sizes[i][1],
-                      s->options->small ? 2 : ELCL_N_INPUTS);
+                      s->options->small || sizes[i][0] > 32 ? 2 : ELCL_N_INPUTS);
 }
 
 static void test_packed(struct suite *s)
