@@ -57,14 +57,15 @@ def all_contenders(args):
     waits = [("OMP_WAIT_POLICY", w) for w in args.wait]
     mkl = [("CT2_USE_MKL", "0"), ("CT2_USE_MKL", "1")]
     every = same("f32", "bf16", "int8")
-    elcl = [Contender(f"elcl {a}", "elcl", a, every) for a in args.attention]
+    more = same("f32", "bf16", "int8", "int4")
+    elcl = [Contender(f"elcl {a}", "elcl", a, more) for a in args.attention]
     waiting = tuple((w,) for w in waits)
     peers = [
         Contender(
             "CTranslate2", "ctranslate2", "", every, tuple((m, w) for m in mkl for w in waits)
         ),
         Contender("transformers", "transformers", "", every, waiting),
-        Contender("llama.cpp", "llama.cpp", "", every, waiting),
+        Contender("llama.cpp", "llama.cpp", "", more, waiting),
         Contender("llama.cpp f16", "llama.cpp", "", (("bf16", "f16"),), waiting),
     ]
     return elcl + [p for p in peers if p.program in args.peers]

@@ -17,6 +17,7 @@ TYPES = {
     "f16": gguf.GGMLQuantizationType.F16,
     "bf16": gguf.GGMLQuantizationType.BF16,
     "int8": gguf.GGMLQuantizationType.Q8_0,
+    "int4": gguf.GGMLQuantizationType.Q4_0,
 }
 LAYER = {
     "ln_1": "attn_norm",
@@ -39,7 +40,10 @@ def renamed(name):
 
 
 def convert(directory, config, kind, path):
-    """Writes matrices in `kind`, vectors and positions in f32, and no vocabulary."""
+    """Writes matrices in `kind`, vectors and positions in f32, and no vocabulary.
+
+    With q4_0 the embeddings, which are the head as well, are q8_0: elcl's int4 has them in int8.
+    """
     writer = gguf.GGUFWriter(path, "gpt2")
     writer.add_context_length(config["n_positions"])
     writer.add_embedding_length(config["n_embd"])
@@ -57,6 +61,8 @@ def convert(directory, config, kind, path):
         if new.startswith("blk.") and values.ndim == 2:
             values = numpy.ascontiguousarray(values.T)
         store = kind if values.ndim == 2 and name.find("wpe") < 0 else TYPES["f32"]
+        if store == TYPES["int4"] and name.find("wte") >= 0:
+            store = TYPES["int8"]
         writer.add_tensor(new, gguf.quants.quantize(values, store), raw_dtype=store)
     writer.write_header_to_file()
     writer.write_kv_data_to_file()

@@ -2,7 +2,8 @@
 """Times another program on a model directory that `elcl` exported, with equal work.
 
     time_peer.py PEER DIRECTORY [--batch B] [--source S] [--new N] [--beams K]
-                 [--type f32|f16|bf16|int8] [--threads N] [--repeat N] [--seconds X] [--keep FOLDER]
+                 [--type f32|f16|bf16|int8|int4] [--threads N] [--repeat N] [--seconds X]
+                 [--keep FOLDER]
 
 PEER is `transformers`, `ctranslate2` or `llama.cpp` (only GPT-2 and greedy search). The work is B
 sources of S tokens each, those of `elcl bench`, K beams (1: greedy), and exactly N new tokens,
@@ -12,7 +13,8 @@ minimum and maximum seconds, versions, and `ids_hash`, which equals that of `elc
 same tokens. Conversions stay in --keep for the next call; without --keep they are deleted.
 
 int8 is dynamic quantization of the linear layers in transformers (torch), int8 weights with
-quantized activations in CTranslate2, and q8_0 in llama.cpp.
+quantized activations in CTranslate2, and q8_0 in llama.cpp. int4 is q4_0 in llama.cpp, with
+embeddings in q8_0; the others do not have it.
 
 Needs numpy and the peer's packages (PyPI: transformers and torch, ctranslate2, llama-cpp-python
 and gguf). Unset OPENBLAS_*, and set OMP_NUM_THREADS and OMP_WAIT_POLICY to the best values for
@@ -97,7 +99,7 @@ def main():
     parser.add_argument("--source", type=int, default=64)
     parser.add_argument("--new", type=int, default=16)
     parser.add_argument("--beams", type=int, default=1)
-    parser.add_argument("--type", choices=["f32", "f16", "bf16", "int8"], default="f32")
+    parser.add_argument("--type", choices=["f32", "f16", "bf16", "int8", "int4"], default="f32")
     parser.add_argument("--threads", type=int, default=os.cpu_count())
     parser.add_argument("--repeat", type=int, default=3)
     parser.add_argument("--seconds", type=float, default=60)
