@@ -439,26 +439,34 @@ static double product_scores(const struct head *head, int n)
     return (double)head->a->scale * SIGMAS / sqrt(12) * largest;
 }
 
-/* And to that of element i of the context. */
-static double product_context(const struct head *head, int i, int n)
+/* And to elements at .. at + size - 1 of the context, of one part: adds it to error [dh], for up to
+ * BLOCK keys from `first` on. */
+static void add_product_block(const struct head *head, int at, int size, int first, int n,
+                              double *error)
 {
-    const int at = i / PART * PART, size = elcl_min_int(PART, head->a->dh - at);
-    double error = 0;
-    for (int first = 0; first < n; first += BLOCK) {
-        const int end = elcl_min_int(first + BLOCK, n);
-        double most = 0;
-        for (int j = first; j < end; j++)
-            most = fmax(most, head->p[j] * part_of(head->v + key_at(head, j) + at, size).range);
-        for (int j = first; j < end; j++) {
-            const float *y = head->v + key_at(head, j);
-            const struct part part = part_of(y + at, size);
-            const double unit = part.range > 0 ? most / part.range / MOST : 0;
-            error += fmin(head->p[j], 0.5 * unit) * ((double)y[i] - part.low) + 1e-24 * part.range;
-            if (head->products == ELCL_INT4)
-                error += head->p[j] * part.range / 255 / 2;
-        }
+    struct part parts[BLOCK];
+    double most = 0;
+    for (int j = 0; j < n; j++) {
+        parts[j] = part_of(head->v + key_at(head, first + j) + at, size);
+        most = fmax(most, head->p[first + j] * parts[j].range);
     }
-    return error;
+    for (int j = 0; j < n; j++) {
+        const float *y = head->v + key_at(head, first + j);
+        const double p = head->p[first + j], range = parts[j].range;
+        const double unit = range > 0 ? most / range / MOST : 0;
+        const double same = 1e-24 * range + (head->products == ELCL_INT4 ? p * range / 255 / 2 : 0);
+        for (int i = at; i < at + size; i++)
+            error[i] += fmin(p, 0.5 * unit) * ((double)y[i] - parts[j].low) + same;
+    }
+}
+
+static void add_product_contexts(const struct head *head, int n, double *error)
+{
+    const int dh = head->a->dh;
+    for (int at = 0; at < dh; at += PART)
+        for (int first = 0; first < n; first += BLOCK)
+            add_product_block(head, at, elcl_min_int(PART, dh - at), first,
+                              elcl_min_int(BLOCK, n - first), error);
 }
 
 /* bound [dh]: what scores and sums may err, see the top of the file. */
@@ -485,9 +493,11 @@ static void find_bounds(const struct head *head, const double *want, double *bou
             size += head->p[j] * fabs(y);
             all += fabs(y - want[i]);
         }
-        bound[i] = (delta < UNSURE ? 0 : all) + (products ? product_context(head, i, n) : 0) +
-                   (moved + unit) * spread + tiny * all + (sums + head->split) * size + 1e-37;
+        bound[i] = (delta < UNSURE ? 0 : all) + (moved + unit) * spread + tiny * all +
+                   (sums + head->split) * size + 1e-37;
     }
+    if (products)
+        add_product_contexts(head, n, bound);
 }
 
 /* want and bound [H, Dh] of row r of a group. */

@@ -52,10 +52,12 @@ static const struct elcl_attn_layout packed_layouts[] = {
     {"long", 3, {G(3, 3, 0), G(129, 129, 0), G(4, 200, 0)}},
 };
 
-/* Whether nothing but EL-attention reads the state. */
+/* Whether nothing but EL-attention reads the state, or reads it as in another program. */
 static bool only_el(const struct suite *s)
 {
-    return s->params.state == ELCL_INT4;
+    const bool products = s->params.state == ELCL_INT8 && s->params.weights == ELCL_F32 &&
+                          s->params.compute == ELCL_COMPUTE_INT8;
+    return s->params.state == ELCL_INT4 || products;
 }
 
 /* One operation, layout and size with all inputs, and with a position bias. */
@@ -205,7 +207,7 @@ static void test_el_wide_invariance(struct suite *s)
         check_invariance(s, ELCL_ATTN_OP_EL, &l, 3, 72, 5);
 }
 
-/* Both kinds of keys that attn_packed has, unless they are int4. */
+/* Both kinds of keys that attn_packed has. */
 static void test_packed_tiles(struct suite *s)
 {
     const struct elcl_attn_layout l = {
