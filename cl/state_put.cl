@@ -112,10 +112,11 @@ static inline int state_whole(float v, struct state_fit fit)
     const float nearest = (v - fit.least) * fit.factor + STATE_NEAREST;
     return clamp(as_int(nearest) - as_int(STATE_NEAREST), 0, STATE_MOST);
 }
+/* Oclgrind 21.10 reads garbage for the upper elements if the bounds are scalars. */
 static inline intv state_whole_v(floatv v, struct state_fit fit)
 {
     const floatv nearest = (v - fit.least) * fit.factor + STATE_NEAREST;
-    return clamp(CAT(as_int, VW)(nearest) - as_int(STATE_NEAREST), 0, STATE_MOST);
+    return clamp(CAT(as_int, VW)(nearest) - as_int(STATE_NEAREST), (intv)(0), (intv)(STATE_MOST));
 }
 #pragma OPENCL FP_CONTRACT ON
 
