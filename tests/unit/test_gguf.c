@@ -254,8 +254,8 @@ static void test_names(void)
         bool transposed = false;
         snprintf(g.architecture, sizeof(g.architecture), "%s", cases[i].architecture);
         elcl_gguf_name(&g, cases[i].name, name, sizeof(name), &transposed);
-        CHECK(!strcmp(name, cases[i].want), "%s: %s, want %s", cases[i].name, name, cases[i].want);
-        CHECK(transposed == !strcmp(cases[i].want, "h.3.mlp.c_proj.weight"), "%s", cases[i].name);
+        CHECK(!strcmp(name, cases[i].want), "name %zu: %s, want %s", i, name, cases[i].want);
+        CHECK(transposed == !strcmp(cases[i].want, "h.3.mlp.c_proj.weight"), "name %zu", i);
     }
 }
 
@@ -434,7 +434,7 @@ static struct elcl_tokenizer *load_tokens(const struct token *more, size_t n_mor
         put_number(&m, n, 8);
         for (size_t i = 0; i < n; i++) {
             const size_t k = i - ELCL_COUNT(first);
-            char hole[24];
+            char hole[32];
             struct token token = {hole, 5, -10000};
             snprintf(hole, sizeof(hole), "[PAD%zu]", i);
             if (i < ELCL_COUNT(first))
