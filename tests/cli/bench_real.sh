@@ -51,12 +51,13 @@ tr -d '\n' <"$tmp/out" >"$tmp/line" && mv "$tmp/line" "$tmp/out"
 json "plan: int8 takes a quarter" '(lambda w: 0.25 < w[1] / w[0] < 0.27)(
 [r["weight_bytes"] for r in lines[0]["plans"]])'
 
-# int4: 18 bytes for 32 weights, and one for each of the token embeddings.
+# int4: 18 bytes for 32 weights, one for each of the token embeddings, and 4 for the 1.6 million
+# numbers of positions: (99.1 * 18 / 32 + 38.6 + 1.6 * 4 + biases and scales) / 557.9 million.
 run "$elcl" plan --synthetic bart-base --weights f32,int4 --attention mha --batch-size 1 \
     --format json
 exits "plan of int4 weights" 0
 tr -d '\n' <"$tmp/out" >"$tmp/line" && mv "$tmp/line" "$tmp/out"
-json "plan: int4 takes a sixth" '(lambda w: 0.16 < w[1] / w[0] < 0.18)(
+json "plan: int4 takes 18 %" '(lambda w: 0.18 < w[1] / w[0] < 0.185)(
 [r["weight_bytes"] for r in lines[0]["plans"]])'
 
 # int8 compute: rows rounded to integers, and the sums of columns. GPU devices have none.
