@@ -231,6 +231,14 @@ const char *check_temporary_directory(void)
     return state.directory;
 }
 
+const char *check_new_path(void)
+{
+    static char path[sizeof(state.directory) + 16];
+    static int n;
+    snprintf(path, sizeof(path), "%s/%d", check_temporary_directory(), n++);
+    return path;
+}
+
 void check_own_cache(void)
 {
     char path[sizeof(state.directory) + 8];

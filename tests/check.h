@@ -55,6 +55,8 @@ int check_int(int low, int high); /* low .. high */
 
 /* Creates an empty directory in the system's temporary directory; check_end() removes it. */
 const char *check_temporary_directory(void);
+/* Returns a path in there where nothing is yet, valid until the next call. */
+const char *check_new_path(void);
 /* Makes elcl keep its cache in there, in a directory that does not exist yet. */
 void check_own_cache(void);
 /* Returns the repository's root, where tests find goldens and models. */

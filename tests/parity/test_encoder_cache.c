@@ -17,15 +17,6 @@ static void count_warnings(void *user, enum elcl_log_level level, const char *li
     n_warnings += level == ELCL_LOG_WARNING;
 }
 
-/* Returns a directory that does not exist yet; the name is valid until the next call. */
-static const char *fresh(void)
-{
-    static char path[300];
-    static int n;
-    (void)snprintf(path, sizeof(path), "%s/%d", check_temporary_directory(), n++);
-    return path;
-}
-
 /* cache: the directory; NULL: none. */
 static elcl_model *open_model(const char *directory, const struct setup *setup, const char *cache,
                               const struct check_options *options)
@@ -118,7 +109,7 @@ static void test_tokens(const char *name, const struct setup *setup,
         return;
     int n;
     struct job *jobs = golden_jobs(&golden, 1, &n, NULL);
-    const char *cache = fresh();
+    const char *cache = check_new_path();
     elcl_model *model = open_model(golden.directory, setup, cache, options);
     n = elcl_min_int(elcl_min_int(n, golden.n_inputs), 6);
     if (model)
@@ -139,7 +130,7 @@ static void test_inputs(const char *name, const struct setup *setup,
     struct golden golden;
     if (!setup_case("encoder cache", name, setup) || !golden_load(name, &golden))
         return;
-    const char *cache = fresh();
+    const char *cache = check_new_path();
     elcl_model *model = open_model(golden.directory, setup, cache, options);
     for (int i = 0; model && i < SOUNDS; i++) {
         for (int k = 0; k < FRAMES * 80; k++)
@@ -205,7 +196,7 @@ static void test_scores(enum elcl_attention attention, const struct check_option
         all += i % 4 ? (uint64_t)sources[i].n : 0;
         some += i % 4 && i < N / 2 ? (uint64_t)sources[i].n : 0;
     }
-    elcl_model *model = open_model(golden.directory, &setup, fresh(), options);
+    elcl_model *model = open_model(golden.directory, &setup, check_new_path(), options);
     struct elcl_disk_cache *cache = model ? model->encoder_cache : NULL;
     if (model) {
         model->encoder_cache = NULL;
@@ -239,7 +230,7 @@ static void test_options(const struct check_options *options)
         return;
     int n;
     struct job *jobs = golden_jobs(&golden, 1, &n, NULL);
-    elcl_model *model = open_model(golden.directory, &setup, fresh(), options);
+    elcl_model *model = open_model(golden.directory, &setup, check_new_path(), options);
     n = elcl_min_int(elcl_min_int(n, golden.n_inputs), 6);
     for (int round = 0; model && round < 3; round++) {
         for (int i = 0; i < n; i++) {
@@ -284,7 +275,7 @@ static void test_wanted(enum elcl_storage state, const struct check_options *opt
     if (!check_case("encoder cache: rows that are wanted, %s", storage_name(state)) ||
         !golden_load("tiny-mbart", &golden))
         return;
-    elcl_model *model = open_model(golden.directory, &setup, fresh(), options);
+    elcl_model *model = open_model(golden.directory, &setup, check_new_path(), options);
     for (int i = 0; model && i < 2; i++) {
         elcl_engine_params params = elcl_engine_params_default();
         elcl_request request = {.source = golden.inputs[0].ids,
@@ -359,7 +350,7 @@ static void test_others(const struct check_options *options)
     if (!check_case("encoder cache: other models and types") || !golden_load("tiny-bart", &golden))
         return;
     struct job *jobs = golden_jobs(&golden, 1, &n, NULL);
-    const char *cache = fresh(), *copy = copy_golden_model("tiny-bart");
+    const char *cache = check_new_path(), *copy = copy_golden_model("tiny-bart");
     elcl_model *first = open_model(golden.directory, &plain, cache, options);
     mha.attention = ELCL_ATTN_MHA;
     weights.weights = ELCL_F16;
@@ -400,7 +391,7 @@ static void test_without(const struct check_options *options)
     golden_finish(&golden);
     if (!golden_load("tiny-gpt2", &golden))
         return;
-    model = open_model(golden.directory, &setup, fresh(), options);
+    model = open_model(golden.directory, &setup, check_new_path(), options);
     CHECK(n_warnings == 1 && model && !model->encoder_cache, "%d warnings", n_warnings);
     setup_close(&model);
     golden_finish(&golden);

@@ -104,15 +104,6 @@ static struct elcl_disk_cache *open_cache(const char *directory, uint64_t contex
     return cache;
 }
 
-/* Returns a directory that does not exist yet; the name is valid until the next call. */
-static const char *fresh(void)
-{
-    static char path[300];
-    static int n;
-    (void)snprintf(path, sizeof(path), "%s/%d", check_temporary_directory(), n++);
-    return path;
-}
-
 static struct elcl_pack_key key_of(int i)
 {
     struct elcl_sha256 sha;
@@ -192,7 +183,7 @@ static void test_found(void)
     char path[512] = "", nested[400];
     if (!check_case("disk cache: what was put is found"))
         return;
-    (void)snprintf(nested, sizeof(nested), "%s/a/b", fresh());
+    (void)snprintf(nested, sizeof(nested), "%s/a/b", check_new_path());
     struct elcl_disk_cache *cache = open_cache(nested, CONTEXT, MOST, &log);
     put(cache, 1, 100);
     put(cache, 2, 0);
@@ -224,7 +215,7 @@ static void test_few_files(void)
     struct log log = {0};
     if (!check_case("disk cache: few files"))
         return;
-    const char *directory = fresh();
+    const char *directory = check_new_path();
     struct elcl_disk_cache *cache = open_cache(directory, CONTEXT, MOST, &log);
     for (int i = 0; i < MANY; i++)
         put(cache, i, 500);
@@ -269,7 +260,7 @@ static void test_size(void)
     struct log log = {0};
     if (!check_case("disk cache: size"))
         return;
-    const char *directory = fresh();
+    const char *directory = check_new_path();
     for (int run = 0; run < 4; run++) { /* 0 is used again, 1 is not */
         struct elcl_disk_cache *cache = open_cache(directory, CONTEXT, ELCL_DISK_CACHE_LEAST, &log);
         for (int i = 0; i < N; i++)
@@ -324,7 +315,7 @@ static void test_damage(void)
         char path[512] = "";
         if (!check_case("disk cache: damage, %s%s", cases[i].what, cases[i].open ? ", open" : ""))
             continue;
-        const char *directory = fresh();
+        const char *directory = check_new_path();
         struct elcl_disk_cache *cache = open_cache(directory, CONTEXT, MOST, &log);
         put(cache, 1, 936); /* 1000 bytes with index and trailer */
         elcl_disk_cache_close(&cache);
@@ -356,7 +347,7 @@ static void test_processes(void)
     struct log log = {0};
     if (!check_case("disk cache: two caches of a directory"))
         return;
-    const char *directory = fresh();
+    const char *directory = check_new_path();
     struct elcl_disk_cache *a = open_cache(directory, CONTEXT, MOST, &log),
                            *b = open_cache(directory, CONTEXT, MOST, &log);
     put(a, 1, 100);
@@ -404,7 +395,7 @@ static void test_threads(void)
     struct log log = {0};
     if (!check_case("disk cache: threads"))
         return;
-    const char *directory = fresh();
+    const char *directory = check_new_path();
     struct elcl_disk_cache *caches[] = {open_cache(directory, CONTEXT, MOST, &log),
                                         open_cache(directory, CONTEXT, MOST, &log)};
     for (int i = 0; i < THREADS; i++)
@@ -435,7 +426,7 @@ static void test_places(void)
     char path[400];
     if (!check_case("disk cache: directories that are refused"))
         return;
-    const char *directory = fresh();
+    const char *directory = check_new_path();
     CHECK(!elcl_make_directories(directory, 0700, NULL), "mkdir");
     (void)snprintf(path, sizeof(path), "%s/file", directory);
     CHECK(!elcl_write_file_atomic(path, "", 0, NULL), "write");
@@ -459,7 +450,7 @@ static void test_full(void)
     struct log log = {0};
     if (!check_case("disk cache: a full disk"))
         return;
-    const char *directory = fresh();
+    const char *directory = check_new_path();
     struct elcl_disk_cache *cache = open_cache(directory, CONTEXT, MOST, &log);
     put(cache, 1, 100);
     elcl_disk_cache_flush(cache);
