@@ -125,3 +125,27 @@ void fuzz_check_tensor(struct elcl_tensors *tensors, const char *name, size_t mo
     elcl_error err = {0};
     FUZZ_REQUIRE(!elcl_tensors_load(tensors, t, &err) && t->data);
 }
+
+void fuzz_take_tensors(int rc, const elcl_error *err, struct elcl_tensors *tensors, size_t most)
+{
+    const char *name;
+    fuzz_check_error(rc, err);
+    FUZZ_REQUIRE(!rc == (tensors != NULL));
+    for (size_t i = 0; tensors && (name = elcl_tensors_name(tensors, i)); i++)
+        fuzz_check_tensor(tensors, name, most);
+    elcl_tensors_close(&tensors);
+}
+
+void fuzz_take_tokenizer(int rc, const elcl_error *err, struct elcl_tokenizer *t, const char *text,
+                         size_t n)
+{
+    fuzz_check_error(rc, err);
+    FUZZ_REQUIRE(!rc || !t);
+    if (t) {
+        int32_t *ids;
+        size_t n_ids;
+        (void)fuzz_encode(t, text, n, &ids, &n_ids);
+        elcl_free(ids);
+    }
+    elcl_tokenizer_destroy(&t);
+}

@@ -35,9 +35,15 @@ const char *fuzz_directory(void);
 struct elcl_tensors;
 void fuzz_check_tensor(struct elcl_tensors *tensors, const char *name, size_t most);
 
+/* Take what a reader has returned: require an error and nothing, or a source all of whose tensors
+ * fuzz_check_tensor() accepts, or a tokenizer that encodes the text. Both are closed. */
+void fuzz_take_tensors(int rc, const elcl_error *err, struct elcl_tensors *tensors, size_t most);
+struct elcl_tokenizer;
+void fuzz_take_tokenizer(int rc, const elcl_error *err, struct elcl_tokenizer *t, const char *text,
+                         size_t n);
+
 /* Encodes a text. Requires an error, or success with ids of the vocabulary; the caller frees *ids
  * with elcl_free(). */
-struct elcl_tokenizer;
 int fuzz_encode(const struct elcl_tokenizer *t, const char *text, size_t n, int32_t **ids,
                 size_t *n_ids);
 

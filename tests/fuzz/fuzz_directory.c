@@ -52,15 +52,8 @@ static void read_directory(const char *text, size_t n_text)
     cJSON_Delete(config);
     cJSON_Delete(generation);
     rc = elcl_ct2_tokenizer_load(fuzz_directory(), &t, &e2);
-    fuzz_check_error(rc, &e2);
     FUZZ_REQUIRE(!rc == (t != NULL));
-    if (t) {
-        int32_t *ids;
-        size_t n_ids;
-        (void)fuzz_encode(t, text ? text : "", n_text, &ids, &n_ids);
-        elcl_free(ids);
-    }
-    elcl_tokenizer_destroy(&t);
+    fuzz_take_tokenizer(rc, &e2, t, text ? text : "", n_text);
     fuzz_check_error(elcl_direction_read(fuzz_directory(), &direction, &e3), &e3);
 }
 

@@ -1,10 +1,8 @@
 /* Input: a file of whisper.cpp: tensors, configuration and tokenizer. */
 #include <stdlib.h>
-#include <string.h>
 
 #include <cjson/cJSON.h>
 
-#include "base/util.h"
 #include "format/ggml.h"
 #include "fuzz.h"
 #include "text/tokenizer_load.h"
@@ -14,12 +12,7 @@ static void read_tensors(const char *copy, size_t n)
     struct elcl_tensors *tensors = NULL;
     elcl_error err = {0};
     const int rc = elcl_ggml_tensors_open_memory(copy, n, "input", &tensors, &err);
-    fuzz_check_error(rc, &err);
-    FUZZ_REQUIRE(!rc == (tensors != NULL));
-    const char *name;
-    for (size_t i = 0; tensors && (name = elcl_tensors_name(tensors, i)); i++)
-        fuzz_check_tensor(tensors, name, 8 * n); /* f32 of integers of 4 bits */
-    elcl_tensors_close(&tensors);
+    fuzz_take_tensors(rc, &err, tensors, 8 * n); /* f32 of integers of 4 bits */
 }
 
 static void read_config(const char *path)
@@ -38,15 +31,8 @@ static void read_tokenizer(const char *path)
     struct elcl_tokenizer *t = NULL;
     elcl_error err = {0};
     const int rc = elcl_ggml_tokenizer_load(path, &t, &err);
-    fuzz_check_error(rc, &err);
     FUZZ_REQUIRE(!rc == (t != NULL));
-    if (t) {
-        int32_t *ids;
-        size_t n_ids;
-        (void)fuzz_encode(t, "ab a<|en|>", 10, &ids, &n_ids);
-        elcl_free(ids);
-    }
-    elcl_tokenizer_destroy(&t);
+    fuzz_take_tokenizer(rc, &err, t, "ab a<|en|>", 10);
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n)

@@ -1,6 +1,5 @@
 /* Input: a PyTorch file. The reader ignores checksums, so mutations reach the pickle. */
 #include <stdlib.h>
-#include <string.h>
 
 #include "format/pytorch.h"
 #include "fuzz.h"
@@ -11,12 +10,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n)
     struct elcl_tensors *tensors = NULL;
     elcl_error err = {0};
     const int rc = elcl_pytorch_open_memory(copy, n, "input", &tensors, &err);
-    fuzz_check_error(rc, &err);
-    FUZZ_REQUIRE(!rc == (tensors != NULL));
-    const char *name;
-    for (size_t i = 0; tensors && (name = elcl_tensors_name(tensors, i)); i++)
-        fuzz_check_tensor(tensors, name, 2 * n); /* no larger than the file's data */
-    elcl_tensors_close(&tensors);
+    fuzz_take_tensors(rc, &err, tensors, 2 * n); /* no larger than the file's data */
     free(copy);
     return 0;
 }
