@@ -2,9 +2,9 @@
 # usage: g2p.sh ELCL MODEL
 # Compares all held-out words of models/g2p-en, greedy and with 4 beams, with the output of the
 # reference implementation (tests/golden/g2p): at least 99.9% of the words have the same text. The
-# encoder runs only for the first of both; text that it runs for is compared below. On a part of the
-# words, each attention variant and small batches give exactly the same text, with 4
-# beams.
+# encoder runs only for the greedy search, and 4 beams read its outputs from the encoder cache. On a
+# part of the words, for which it runs again, each attention variant and small batches give exactly
+# the same text, with 4 beams.
 here=$(cd "$(dirname "$0")" && pwd) || exit 1
 . "$here/lib.sh"
 elcl=$1
