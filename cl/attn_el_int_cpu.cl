@@ -7,9 +7,10 @@
  *     contexts  p_j scale_j = size w[j], w whole, of a part and a block of keys:
  *               c[i] += size sum_j w[j] q_j[i] + sum_j p_j least_j
  *
- * size is the largest magnitude / EL_MOST, so that no sum of integers overflows, and a factor errs
- * by at most half of it, 2^-16 of the largest one. All other arithmetic is f32. The bytes of state
- * err by 2^-9 of their range, so that the errors of factors are far below those of the state.
+ * size is the largest magnitude / ELCL_EL_INT_MOST, so that no sum of integers overflows, and a
+ * factor errs by at most half of it, 2^-16 of the largest one. All other arithmetic is f32. The
+ * bytes of state err by 2^-9 of their range, so that the errors of factors are far below those of
+ * the state.
  *
  * A query that is not finite, or state whose scale is NaN, makes the sum of p NaN, and so the
  * result. Factors below EL_LEAST count as zeros.
@@ -26,16 +27,14 @@
 // lint: -DVW=16 -DWG=1 -DELCL_STATE_INT4
 // lint: -DVW=4 -DWG=1 -DELCL_STATE_INT4
 
-#define EL_KEYS 128 /* a block's */
 #define EL_STEPS (EL_PART / 4)
 #define EL_TILE_KEYS 4
 #define EL_AHEAD 12 /* keys, to prefetch */
 #define EL_VECTORS (VW == 16 ? 3 : 2) /* of pairs, in a tile of scores */
 #define EL_COLUMNS (VW == 16 ? 2 : 1) /* vectors of elements, in a tile of contexts */
-#define EL_MOST 32639                 /* 127 * 256 + 127 */
 #define EL_LEAST 0x1p-100f
-ELCL_CHECK(el_scores_fit, 255L * EL_MOST * EL_PART < 1L << 31);
-ELCL_CHECK(el_contexts_fit, 255L * EL_MOST * EL_KEYS < 1L << 31);
+ELCL_CHECK(el_scores_fit, 255L * ELCL_EL_INT_MOST * EL_PART < 1L << 31);
+ELCL_CHECK(el_contexts_fit, 255L * ELCL_EL_INT_MOST * ELCL_EL_INT_KEYS < 1L << 31);
 ELCL_CHECK(el_rounded_fits, ELCL_EL_INT_WORDS == 2 * EL_STEPS + 2);
 
 typedef float el_pairs[ELCL_EL_INT_PAIRS];
@@ -112,9 +111,9 @@ static inline void el_round_queries(__global int *rounded, __global const float 
         const uint bits = el_largest(from, n, sums + i);
         const float largest = as_float(bits);
         const bool finite = bits < 0x7f800000u, counts = finite && largest >= EL_LEAST;
-        sizes[i] = scale * (!finite ? NAN : counts ? largest / EL_MOST : 0.0f);
+        sizes[i] = scale * (!finite ? NAN : counts ? largest / ELCL_EL_INT_MOST : 0.0f);
         sums[i] *= scale;
-        el_round_query(words, from, n, counts ? EL_MOST / largest : 0.0f);
+        el_round_query(words, from, n, counts ? ELCL_EL_INT_MOST / largest : 0.0f);
         for (int t = 0; 4 * t < n; t++) {
             rounded[2 * t * VW + i] = words[0][t];
             rounded[(2 * t + 1) * VW + i] = words[1][t];
@@ -206,7 +205,7 @@ static inline void el_block_scores(el_pairs *p, __global const int *rounded, con
                                    int n, int vectors, int d_size)
 {
     struct el_keys keys;
-    for (int s = 0; s < EL_KEYS; s++)
+    for (int s = 0; s < ELCL_EL_INT_KEYS; s++)
         for (int i = 0; i < ELCL_EL_INT_PAIRS; i += VW)
             STOREV((floatv)(0.0f), p[s] + i);
     for (int part = 0; part * EL_PART < d_size; part++) {
@@ -269,8 +268,8 @@ static inline void el_round_weights(int *w, const float *p, const float *scale, 
         most = fmax(most, v * scale[s]);
         sum = ELCL_MAC(v, (floatv)(least[s]), sum);
     }
-    const floatv factor = select((floatv)(0.0f), EL_MOST / most, most >= EL_LEAST);
-    STOREV(most * (1.0f / EL_MOST), size);
+    const floatv factor = select((floatv)(0.0f), ELCL_EL_INT_MOST / most, most >= EL_LEAST);
+    STOREV(most * (1.0f / ELCL_EL_INT_MOST), size);
     STOREV(sum, more);
     for (int s = 0; s < n; s += 4) {
         intv x[4];
@@ -370,10 +369,11 @@ static inline void el_contexts_end(int pairs, __global float *c, const el_pairs 
 static inline void el_block_contexts(__global float *c, const el_pairs *p, const state_row *row,
                                      int n, int pairs, int d_size, const float *shrink)
 {
-    uintv words[EL_KEYS];
-    el_factors w[EL_KEYS / 4];
-    struct el_scales scales[EL_KEYS];
-    float scale[EL_KEYS], least[EL_KEYS], size[ELCL_EL_INT_PAIRS], more[ELCL_EL_INT_PAIRS];
+    uintv words[ELCL_EL_INT_KEYS];
+    el_factors w[ELCL_EL_INT_KEYS / 4];
+    struct el_scales scales[ELCL_EL_INT_KEYS];
+    float scale[ELCL_EL_INT_KEYS], least[ELCL_EL_INT_KEYS];
+    float size[ELCL_EL_INT_PAIRS], more[ELCL_EL_INT_PAIRS];
     const int whole = d_size / EL_CHUNK * EL_CHUNK, steps = (n + 3) / 4;
     for (int part = 0; part * EL_PART < whole; part++) {
         for (int s = 0; s < 4 * steps; s++) {
@@ -445,8 +445,8 @@ __kernel void attn_el(__global float *c,         /* [R, H, D] */
                       __global int *rounded) /* scratch, see elcl_attn_el_rounded_bytes() */
 {
     float largest[ELCL_EL_INT_PAIRS], sum[ELCL_EL_INT_PAIRS], shrink[ELCL_EL_INT_PAIRS];
-    el_pairs p[EL_KEYS];
-    state_row row[EL_KEYS];
+    el_pairs p[ELCL_EL_INT_KEYS];
+    state_row row[ELCL_EL_INT_KEYS];
     __global const struct elcl_row_group *group =
         (__global const struct elcl_row_group *)(step + groups_at) + get_global_id(1);
     const int first_pair = get_global_id(0) * pairs;
@@ -471,8 +471,8 @@ __kernel void attn_el(__global float *c,         /* [R, H, D] */
     for (int i = 0; i < n_pairs; i++)
         for (int d = 0; d < d_size; d++)
             c[(size_t)i * d_size + d] = 0.0f;
-    for (int s0 = 0; s0 < keys; s0 += EL_KEYS) {
-        const int n = min(EL_KEYS, keys - s0);
+    for (int s0 = 0; s0 < keys; s0 += ELCL_EL_INT_KEYS) {
+        const int n = min(ELCL_EL_INT_KEYS, keys - s0);
         for (int s = 0; s < n; s++)
             row[s] = state_row_at(y, key_row(group, lineage, s0 + s), d_size);
         el_block_scores(p, rounded, row, n, vectors, d_size);

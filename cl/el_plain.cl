@@ -2,9 +2,9 @@
  * Products of narrow state with rounded factors, in plain OpenCL C: what attn_el_int_cpu.cl needs
  * of el_vpmaddwd.cl and el_vpdpbusd.cl, which do the same with instructions of x86.
  *
- * The integers of state, 0 .. 255, meet factors of -EL_MOST .. EL_MOST, four at a time. A factor of
- * four integers is two words, "first" and "second"; so are four bytes of state, unless both words
- * would be the same. Sums are exact, and the same in every kind:
+ * The integers of state, 0 .. 255, meet factors of at most +-ELCL_EL_INT_MOST, four at a time. A
+ * factor of four integers is two words, "first" and "second"; so are four bytes of state, unless
+ * both words would be the same. Sums are exact, and the same in every kind:
  *
  *     EL_WORDS                  words of four bytes of state
  *     EL_STATE_FIRST(y), EL_STATE_SECOND(y)    those words, of words of bytes

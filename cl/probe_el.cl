@@ -14,7 +14,7 @@ __kernel void probe_el(__global float *out, __global const float *e, /* [pairs, 
                        __global int *rounded, int repeats)
 {
     const int d_size = ELCL_STATE_GROUP_INT8;
-#ifdef EL_MOST
+#ifdef EL_TILE_KEYS
     float p[EL_TILE_KEYS][ELCL_EL_INT_PAIRS];
     state_row row[EL_TILE_KEYS];
     struct el_keys keys;

@@ -148,6 +148,8 @@ enum { ELCL_ADD_Y = 1, ELCL_ADD_TO_H = 2, ELCL_ADD_TO_X = 4, ELCL_ADD_TO_STATE =
  * pair for a rounded part of its query: two for four elements, the size and the sum. */
 #define ELCL_EL_INT_PAIRS 48
 #define ELCL_EL_INT_WORDS (ELCL_STATE_GROUP_INT8 / 2 + 2)
+#define ELCL_EL_INT_KEYS 128   /* of a block */
+#define ELCL_EL_INT_MOST 32639 /* the largest rounded factor, 127 * 256 + 127 */
 /* attn_mha_cpu.cl: heads of a work-item, at most. */
 #define ELCL_MHA_MAX_HEADS 16
 /* attn_packed_cpu.cl: rows of a work-item. */

@@ -17,7 +17,7 @@ enum {
     D = ELCL_STATE_GROUP_INT8,
     KEYS = 4,
     MAX_VW = 16,
-    MOST = 32639, /* EL_MOST */
+    MOST = ELCL_EL_INT_MOST,
     REPEATS = 2000,
     ROUNDS = 5,
     MOST_ROUNDS = 12

@@ -32,9 +32,9 @@
 #define U ELCL_FIXTURE_U
 #define SPLIT 0x1p-15
 #define WIDE 0x1p-17
-#define MOST 32639 /* of attn_el_int_cpu.cl, as the next two */
+#define MOST ELCL_EL_INT_MOST
 #define PART ELCL_STATE_GROUP_INT8
-#define BLOCK 128
+#define BLOCK ELCL_EL_INT_KEYS
 #define SIGMAS 6
 #define UNSURE 300 /* a score that errs by more may change which key dominates */
 
