@@ -1,3 +1,4 @@
+#include "base/cpu.h"
 #include "cl/records.h"
 #include "probe/dot.h"
 
@@ -33,3 +34,23 @@ const struct elcl_dot_kind elcl_dot_kinds[] = {
     [ELCL_DOT_INT4_VPDPBUSD] = {"dot_int4_vpdpbusd.cl", "vpdpbusd", ELCL_INT4, ELCL_INT4_GROUP,
                                 ELCL_INT4_GROUP, false, 1, 0, false},
 };
+
+bool elcl_dot_may_run(const struct elcl_device *device, enum elcl_dot dot,
+                      enum elcl_storage weights)
+{
+    const uint32_t vector = device->desc.vector_width;
+    if (elcl_dot_kinds[dot].weights != weights || !device->quirks.inline_assembly ||
+        device->desc.type != ELCL_DEVICE_CPU || vector < 8)
+        return false;
+    if (dot == ELCL_DOT_VPDPBUSD || dot == ELCL_DOT_INT4_VPDPBUSD)
+        return vector >= 16 && elcl_cpu_has(ELCL_CPU_AVX512_VNNI);
+    if (dot == ELCL_DOT_VDPBF16PS)
+        return vector >= 16 && elcl_cpu_has(ELCL_CPU_AVX512_BF16);
+    return elcl_cpu_has(vector >= 16 ? ELCL_CPU_AVX512BW : ELCL_CPU_AVX2);
+}
+
+bool elcl_dot_is_instruction(enum elcl_dot dot)
+{
+    return dot != ELCL_DOT_NONE && !elcl_dot_kinds[dot].gpu &&
+           dot != elcl_dot_plain(elcl_dot_kinds[dot].weights);
+}
