@@ -345,7 +345,7 @@ static enum elcl_dot choose_dot(const struct elcl_ops *ops, const struct elcl_fe
         return choose_gpu_dot(ops, features, params);
     if (!wanted || (!int8 && ops->weights != ELCL_BF16))
         return ELCL_DOT_NONE;
-    return !params->plain_dot ? dot->kind : int8 ? ELCL_DOT_PLAIN_INT8 : ELCL_DOT_PLAIN_BF16;
+    return params->plain_dot ? elcl_dot_plain(elcl_table_storage(ops->weights)) : dot->kind;
 }
 
 /* Explicit int8 compute takes any kind, as for weights. */
