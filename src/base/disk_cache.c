@@ -417,6 +417,14 @@ void elcl_disk_cache_put(struct elcl_disk_cache *cache, const struct elcl_pack_k
     pthread_mutex_unlock(&cache->mutex);
 }
 
+bool elcl_disk_cache_stores(struct elcl_disk_cache *cache)
+{
+    pthread_mutex_lock(&cache->mutex);
+    const bool stores = !cache->stopped;
+    pthread_mutex_unlock(&cache->mutex);
+    return stores;
+}
+
 /* ---- life ------------------------------------------------------------------------------------ */
 
 int elcl_disk_cache_open(const struct elcl_disk_cache_params *params,

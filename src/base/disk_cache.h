@@ -50,6 +50,8 @@ bool elcl_disk_cache_read(struct elcl_disk_cache *cache, const struct elcl_pack_
 /* Adds an entry unless it is there. */
 void elcl_disk_cache_put(struct elcl_disk_cache *cache, const struct elcl_pack_key *key,
                          const void *data, size_t bytes);
+/* Returns whether elcl_disk_cache_put() still adds entries: after a warning it no longer does. */
+bool elcl_disk_cache_stores(struct elcl_disk_cache *cache);
 /* Writes what is in memory. */
 void elcl_disk_cache_flush(struct elcl_disk_cache *cache);
 

@@ -32,6 +32,12 @@ bool elcl_stored_read(const struct elcl_model *model, const struct elcl_source *
     return stored->there;
 }
 
+bool elcl_stored_wants(const struct elcl_model *model, enum elcl_source_kind kind)
+{
+    const bool made = kind == ELCL_SOURCE_TOKENS || kind == ELCL_SOURCE_INPUTS;
+    return made && model->encoder_cache && elcl_disk_cache_stores(model->encoder_cache);
+}
+
 void elcl_stored_put(const struct elcl_model *model, const struct elcl_source *source,
                      const struct elcl_stored *stored, const struct elcl_numbers *numbers,
                      int first)

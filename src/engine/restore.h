@@ -20,6 +20,8 @@ void elcl_stored_ask(const struct elcl_model *model, const struct elcl_source *s
  * turns out not to be there. */
 bool elcl_stored_read(const struct elcl_model *model, const struct elcl_source *source,
                       struct elcl_stored *stored, const struct elcl_numbers *numbers, int first);
+/* Returns whether the outputs of an encoding are to be downloaded for elcl_stored_put(). */
+bool elcl_stored_wants(const struct elcl_model *model, enum elcl_source_kind kind);
 /* Puts the output of a source, which was downloaded to row `first` of the numbers, into the cache
  * unless it came from there. */
 void elcl_stored_put(const struct elcl_model *model, const struct elcl_source *source,

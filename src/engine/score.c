@@ -433,7 +433,7 @@ static int encode(struct elcl_scorer *s, const elcl_score_request *requests, siz
     ELCL_TRY(elcl_encoder_run(&s->state, &s->encode, err));
     if (s->encode.kind == ELCL_SOURCE_STORED)
         s->stats.restored_tokens += (uint64_t)s->encode.n_rows;
-    else if (s->model->encoder_cache && s->encode.kind != ELCL_SOURCE_ROWS)
+    if (elcl_stored_wants(s->model, s->encode.kind))
         ELCL_TRY(store_rows(s, requests, n, err));
 fail:
     return rc;

@@ -72,7 +72,7 @@ static int encode_new(struct elcl_engine *e, elcl_error *err)
         e->stats.source_tokens += (uint64_t)e->encode.n_rows;
         if (e->encode.kind == ELCL_SOURCE_STORED)
             e->stats.restored_tokens += (uint64_t)e->encode.n_rows;
-        else if (e->model->encoder_cache && e->encode.kind != ELCL_SOURCE_ROWS)
+        if (elcl_stored_wants(e->model, e->encode.kind))
             ELCL_TRY(store_rows(e, err));
         if (e->encode.keeps_rows)
             ELCL_TRY(keep_rows(e, err));

@@ -460,11 +460,13 @@ static void test_full(void)
     CHECK(!setrlimit(RLIMIT_FSIZE, &few), "setrlimit");
     put(cache, 2, 10000);
     CHECK(has(cache, 2, 10000), "what waits in memory is not found");
+    CHECK(elcl_disk_cache_stores(cache), "it stores no more before anything failed");
     elcl_disk_cache_flush(cache);
     CHECK(!setrlimit(RLIMIT_FSIZE, &old), "setrlimit");
     (void)signal(SIGXFSZ, handler);
     CHECK(log.n == 1 && strstr(log.last, directory) && strstr(log.last, "nothing more"), "%d: %s",
           log.n, log.last);
+    CHECK(!elcl_disk_cache_stores(cache), "it promises to store after it said that it does not");
     put(cache, 3, 100);
     elcl_disk_cache_flush(cache);
     CHECK(has(cache, 1, 100), "what was stored before is lost");
